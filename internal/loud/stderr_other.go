@@ -1,0 +1,7 @@
+//go:build !linux
+
+package loud
+
+import "os"
+
+func stderr(int) *os.File { return nil }

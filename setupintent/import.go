@@ -1,0 +1,49 @@
+package setupintent
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Import makes an intent that was created before, without this service, the
+// row's own. The row must have no intent, and the intent's metadata must
+// already name the row; otherwise the error is ErrMismatch. Again with the same
+// intent, it returns the row; a row that has ended is ErrNotPending, and ErrBusy
+// says that somebody else wrote the row meanwhile: try again.
+func (s *Service) Import(ctx context.Context, id, intentID string) (Row, error) {
+	r, err := s.load(ctx, id)
+	if err != nil {
+		return r, asError(Row{ID: id}, err)
+	}
+	if err := s.ended(r); err != nil {
+		return r, err
+	}
+	if r.Progress.IntentID() == intentID && intentID != "" {
+		return r, nil
+	}
+	if r.Progress.Phase() != None || intentID == "" {
+		return r, fail(r, ErrMismatch, 0)
+	}
+	in, err := s.get(ctx, r, intentID)
+	if errors.Is(err, ErrNotFound) {
+		return r, fail(r, ErrMismatch, 0)
+	}
+	if err != nil {
+		return r, s.unresolved(ctx, r, err)
+	}
+	switch {
+	case in.Live != s.opts.Live, in.Status == Canceled,
+		in.Metadata[s.opts.MetadataKey] != r.ID, in.Metadata[namespaceMetadata] != s.opts.Namespace:
+		return r, fail(r, ErrMismatch, 0)
+	}
+	work := context.WithoutCancel(ctx)
+	next, won, err := s.write(work, moveImport, r, facts{intent: in})
+	switch {
+	case err != nil:
+		return r, asError(r, err)
+	case !won:
+		return r, fail(r, ErrBusy, time.Second)
+	}
+	return s.refresh(work, next)
+}
