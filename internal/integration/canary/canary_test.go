@@ -89,14 +89,18 @@ func (w *world) sweep(n int) {
 		require.NoError(w.t, err)
 		require.NoError(w.t, w.fake.Inject(f))
 		ctx, cancel := context.WithCancel(w.t.Context())
-		looked := false
+		failed := false
 		err = w.svc.Run(ctx, w.due, time.Nanosecond, &setupintent.SweepOptions{OnReport: func(r setupintent.Report, err error) {
 			w.tap.show("report", r)
 			w.tap.show("error", err)
-			if looked { // and has been logged
+			if failed { // and has been logged
 				cancel()
 			}
-			looked = looked || r.Looked > 0
+			failed = failed || r.Failed > 0
+			if !failed { // another's call may have had the fault
+				w.fake.ClearFaults()
+				require.NoError(w.t, w.fake.Inject(f))
+			}
 		}})
 		require.ErrorIs(w.t, err, context.Canceled)
 		w.tap.show("error", w.svc.Check(w.t.Context()))
