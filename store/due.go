@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/cardonfile/cardonfile/setupintent"
@@ -87,23 +89,70 @@ func (s *Store) duePage(ctx context.Context, now time.Time, after setupintent.Ro
 // after now, the oldest first, in one statement. It returns how many; fewer than
 // limit means that there were no more, or that others were at them. A row that
 // has ever been claimed is not its business: that takes calls to the provider.
+//
+// Of calls with the same now, one may go on where the last one ended; then a row
+// that has come to be due before that is ended after the others.
 func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
-	pending, due := s.table.word(setupintent.Pending), s.dialect.time(now)
-	args := []any{s.table.word(setupintent.Abandoned), pending, due}
-	if s.dialect != MySQL {
-		args = append(args, pending, due)
+	from := s.expired.place(now)
+	n, last, err := s.expire(ctx, from, now, limit)
+	if err == nil && n < limit && !from.IsZero() { // what is before it?
+		var more int
+		more, last, err = s.expire(ctx, time.Time{}, now, limit-n)
+		n += more
 	}
-	args = append(args, limit)
-	var n int64
-	_, err := s.again(func() (bool, error) {
-		result, err := s.db.ExecContext(ctx, s.sql.expire, args...)
-		if err == nil {
-			n, err = result.RowsAffected()
+	if err == nil && n == limit {
+		s.expired.remember(now, last)
+	}
+	return n, err
+}
+
+// expire also returns the deadline of the last of the rows, if it can be known.
+func (s *Store) expire(ctx context.Context, from, now time.Time, limit int) (n int, last time.Time, err error) {
+	ended, pending, due := s.table.word(setupintent.Abandoned), s.table.word(setupintent.Pending), s.dialect.time(now)
+	_, err = s.again(func() (bool, error) {
+		if s.dialect == PostgreSQL {
+			var at sql.NullTime
+			err := s.db.QueryRowContext(ctx, s.sql.expire, s.dialect.time(from), pending, due, limit, ended, pending, due).Scan(&n, &at)
+			last = at.Time
+			return true, err
 		}
+		args := []any{ended, pending, due, limit}
+		if s.dialect == SQLite {
+			args = []any{ended, pending, due, pending, due, limit}
+		}
+		result, err := s.db.ExecContext(ctx, s.sql.expire, args...)
+		if err != nil {
+			return true, err
+		}
+		count, err := result.RowsAffected()
+		n = int(count)
 		return true, err
 	})
-	return int(n), err
+	return n, last, err
+}
+
+// A bookmark is where the last Expire ended. In PostgreSQL the rows that were
+// ended stay in the index until it is vacuumed: a statement that began before them
+// would step over each of them again.
+type bookmark struct {
+	mu        sync.Mutex
+	now, last time.Time
+}
+
+func (b *bookmark) place(now time.Time) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.now.Equal(now) {
+		return time.Time{}
+	}
+	return b.last
+}
+
+func (b *bookmark) remember(now, last time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now, b.last = now, last
 }

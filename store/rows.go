@@ -45,18 +45,20 @@ func (s *Store) statements() statements {
 	}
 	const untouched = `{status = ?} AND {progress} IS NULL AND {due} <= ?{and where}`
 	expire := `UPDATE {table} SET {status} = ?, {version} = {version} + 1, {due} = NULL WHERE ` + untouched
-	first := ` FROM {table} WHERE ` + untouched + ` ORDER BY {due}, {id} LIMIT ?`
+	const order = ` ORDER BY {due}, {id} LIMIT ?`
 	switch d {
 	case PostgreSQL: // an array is made once; IN may run the subquery for each row, and skip what it has locked
 		place := `{id}`
 		if s.own { // saves a look-up; in a partitioned table, a place is not one row's
 			place = `ctid`
 		}
-		expire += ` AND ` + place + ` = ANY (ARRAY(SELECT ` + place + first + ` FOR UPDATE SKIP LOCKED))`
+		expire = `WITH first AS MATERIALIZED (SELECT ` + place + ` AS place, {due} AS due FROM {table} WHERE {due} >= COALESCE(CAST(? AS timestamptz), '-infinity') AND ` +
+			untouched + order + ` FOR UPDATE SKIP LOCKED), ended AS (` + expire + ` AND ` + place + ` = ANY (ARRAY(SELECT place FROM first)) RETURNING 1) ` +
+			`SELECT (SELECT count(*) FROM ended), (SELECT max(due) FROM first)`
 	case SQLite:
-		expire += ` AND {id} IN (SELECT {id}` + first + `)`
+		expire += ` AND {id} IN (SELECT {id} FROM {table} WHERE ` + untouched + order + `)`
 	case MySQL: // it has no LIMIT in such a subquery, but one in an UPDATE
-		expire += ` ORDER BY {due}, {id} LIMIT ?`
+		expire += order
 	}
 	pending, keep := `subject = ? AND status = 'pending'`, `ON CONFLICT DO NOTHING`
 	if d == MySQL {

@@ -85,6 +85,7 @@ type Store struct {
 	own     bool
 	opts    Options
 	sql     statements
+	expired bookmark
 }
 
 // New returns a Store on db, which must be the primary. The caller is

@@ -50,12 +50,14 @@ func TestExpire(t *testing.T) {
 			require.Equal(t, setupintent.Row{ID: row.ID, Status: setupintent.Abandoned, Version: row.Version + 1}, load(row))
 		}
 		require.Equal(t, newest, load(newest))
-		for _, want := range []int{1, 0, 0} {
+		late := insert(now.Add(-3 * time.Hour)) // before the place that was reached
+		for _, want := range []int{2, 0, 0} {
 			n, err := r.store.Expire(ctx, now, 2)
 			require.NoError(t, err)
 			require.Equal(t, want, n)
 		}
 		require.Equal(t, setupintent.Abandoned, load(newest).Status)
+		require.Equal(t, setupintent.Abandoned, load(late).Status)
 		for _, row := range stay {
 			require.Equal(t, row, load(row))
 		}

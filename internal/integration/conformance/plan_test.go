@@ -83,7 +83,10 @@ func TestSweepersUseTheIndex(t *testing.T) {
 			{at, r.time(last.Due), last.ID, 3},
 			{r.word(setupintent.Abandoned), pending, at, pending, at, 3},
 		}
-		if e.Dialect == store.MySQL {
+		switch e.Dialect {
+		case store.PostgreSQL:
+			args[2] = []any{r.time(last.Due), pending, at, 3, r.word(setupintent.Abandoned), pending, at}
+		case store.MySQL:
 			args[1] = []any{at, r.time(last.Due), r.time(last.Due), last.ID, 3}
 			args[2] = []any{r.word(setupintent.Abandoned), pending, at, 3}
 		}
