@@ -49,7 +49,9 @@ func BenchmarkPostgres(b *testing.B) {
 				db := dbtest.Postgres.Durable().Open(b)
 				db.SetMaxOpenConns(pool)
 				db.SetMaxIdleConns(pool)
-				ours, ids := ourHandler(b, db, clients*waves)
+				ours, ids := ourHandler(b, db, clients*(waves+1))
+				serve(b, ours, ids[:clients], clients) // opens the connections, which an application's pool has
+				ids = ids[clients:]
 				idle := probe(b, db, func() { time.Sleep(300 * time.Millisecond) }) //nolint:forbidigo // nothing happens meanwhile
 				bare := serve(b, bareHandler(), ids, clients)
 				var took time.Duration
