@@ -59,8 +59,9 @@ func (e paramError) Error() string { return fmt.Sprintf("parameter %q: %s", e.sh
 // may be anything: a JSON body under the type of a form, with a card in it, or a
 // secret.
 func (e paramError) shown() string {
-	if e.name == "" { // of several, or of all
-		return ""
+	switch e.name {
+	case "", versionHeader: // of several, or of all; and a name of ours
+		return e.name
 	}
 	if len(e.name) > maxParamName || strings.Contains(e.name, secretMark) || !isParamName(e.name) || isLongNumber(e.name) {
 		return "…"

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/cardonfile/cardonfile/setupintent"
 )
@@ -40,14 +41,22 @@ type Spree struct {
 	StripeVersion string
 }
 
-// stripeVersions are what versions of Stripe's API look like.
-var stripeVersions = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(\.[a-z]{1,40})?$`)
+// isVersion reports whether text looks like a version of Stripe's API.
+func isVersion(text string) bool {
+	if !versionForm.MatchString(text) {
+		return false
+	}
+	_, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
+	return err == nil
+}
+
+var versionForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(\.[a-z]{1,40})?$`)
 
 func (d Spree) check() error {
 	switch {
 	case d.EphemeralKey == nil:
 		return errors.New("Spree.EphemeralKey is needed")
-	case d.StripeVersion != "" && !stripeVersions.MatchString(d.StripeVersion):
+	case d.StripeVersion != "" && !isVersion(d.StripeVersion):
 		return fmt.Errorf("Spree.StripeVersion %q must look like 2024-06-20", d.StripeVersion)
 	}
 	return nil
@@ -65,25 +74,31 @@ func (Spree) document() []byte { return spreeDocument }
 func (Spree) receive(*request) error { return nil }
 
 func (d Spree) begin(q *request) (reply, error) {
-	version := cmp.Or(q.Header.Get("Stripe-Version"), d.StripeVersion, "2024-06-20")
-	if !stripeVersions.MatchString(version) {
-		return reply{}, paramError{"Stripe-Version", badVersion}
+	given := q.Header.Get(versionHeader)
+	version := cmp.Or(given, d.StripeVersion, "2024-06-20")
+	if !isVersion(version) {
+		return reply{}, paramError{versionHeader, badVersion}
 	}
 	if _, err := q.json(); err != nil {
 		return reply{}, err
 	}
 	var key setupintent.ClientSecret
+	var refused bool
 	issue := func(ctx context.Context, customer string) (err error) {
 		if customer == "" {
 			return errNoCustomer
 		}
 		key, err = d.EphemeralKey(ctx, customer, version)
+		refused = errors.Is(err, setupintent.ErrRefused)
 		return err
 	}
 	in, err := q.beginForAccount(func(id string) (setupintent.Intent, error) {
 		return usable(q.h.svc.BeginFor(q.Context(), id, nil, issue))
 	})
-	if err != nil {
+	switch {
+	case err != nil && refused && given != "": // the version is the caller's, and nothing else is
+		return reply{}, fmt.Errorf("%w: %w", paramError{versionHeader, refusedVersion}, err)
+	case err != nil:
 		return reply{}, err
 	}
 	return spreeReply(http.StatusOK, struct {
@@ -93,7 +108,12 @@ func (d Spree) begin(q *request) (reply, error) {
 	}{in.Customer, key.Reveal(), in.ClientSecret.Reveal()}), nil
 }
 
-const badVersion fault = "it is no version of Stripe's API"
+const (
+	versionHeader = "Stripe-Version"
+
+	badVersion     fault = "it is no version of Stripe's API"
+	refusedVersion fault = "Stripe makes no ephemeral key for this version"
+)
 
 // errNoCustomer is not for the client: only the application can do something
 // about it.

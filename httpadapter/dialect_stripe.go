@@ -107,8 +107,8 @@ func (Stripe) document() []byte { return stripeDocument }
 
 func (Stripe) receive(q *request) error {
 	q.nameIt("Request-Id")
-	if version := q.Header.Get("Stripe-Version"); stripeVersions.MatchString(version) {
-		q.w.Header().Set("Stripe-Version", version)
+	if version := q.Header.Get(versionHeader); isVersion(version) {
+		q.w.Header().Set(versionHeader, version)
 	}
 	if q.Method != http.MethodPost {
 		return nil
@@ -271,8 +271,8 @@ func (d Stripe) change(f form, owned func(string) bool) (map[string]any, error) 
 	if err := d.known(f, "description", "payment_method", "payment_method_types", "metadata"); err != nil {
 		return nil, err
 	}
-	if f["customer"] != nil { // the row is the customer's
-		return nil, paramError{f.leaves("")[0], unknown}
+	if customer := f["customer"]; customer != nil { // the row is the customer's
+		return nil, paramError{form{"customer": customer}.leaves("")[0], unknown}
 	}
 	var errs [4]error
 	var metadata map[string]string

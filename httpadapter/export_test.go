@@ -88,7 +88,7 @@ func Failures(d Dialect, each func(write func(http.ResponseWriter))) {
 		badBody: {brokenBody, missingBody, notJSON, notObject, missingID, idNotString, idEmpty, idTooLong},
 	}
 	if _, ok := d.(Stripe); ok {
-		faults[badBody] = append(faults[badBody], notForm)
+		faults[badBody] = append(faults[badBody], notForm, tooMany)
 		faults[badParam] = []fault{unknown, wrongKind, notBoolean, missingParam, exclusive, badRedirects, badKeyName, badValue, tooManyKeys, refusedParams}
 	}
 	for o := range outcome(len(catalogue)) {

@@ -20,7 +20,9 @@ const (
 	unknown     fault = "it is not known, or not the caller's to set"
 	wrongKind   fault = "it is a text where there should be a hash or a list, or the other way round"
 	notBoolean  fault = "it is neither true nor false"
+	tooMany     fault = "it has more than 500 parameters"
 	maxBrackets       = 16
+	maxParams         = 500
 )
 
 // form returns the parameters of the request, those of the query and those of
@@ -51,7 +53,10 @@ func isForm(header http.Header) bool {
 // decode adds to f what text says: a=1, a[b]=1, a[0]=1, and a[]=1, which is
 // a[0]=1 the first time. What is said twice is what it was said to be last.
 func (f form) decode(text string) error {
-	for text != "" {
+	for n := 0; text != ""; n++ {
+		if n == maxParams {
+			return bodyError{badBody, tooMany}
+		}
 		var pair string
 		if pair, text, _ = strings.Cut(text, "&"); pair == "" {
 			continue

@@ -120,7 +120,7 @@ func absolute(option, link string) error {
 
 // Dialect is a wire: its routes, and how a success and an error are written.
 // There are our own, which a Handler speaks by default, [LoyaltyDog], [Spree],
-// [OrbitKit] and [Stripe].
+// [OrbitKit] and [Stripe]; it can't be implemented elsewhere.
 type Dialect interface {
 	check() error
 	routes() []route

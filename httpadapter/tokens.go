@@ -62,8 +62,9 @@ func NewTokens(keys [][]byte, opts *TokenOptions) (*Tokens, error) {
 	return t, nil
 }
 
-// Issue returns a token for the id, which is good for ttl, in whole seconds. It
-// returns an error if the id can't be a row's or the ttl is less than a second.
+// Issue returns a token for the id, which is good for ttl, rounded up to a whole
+// second of the clock. It returns an error if the id can't be a row's or the ttl is
+// less than a second.
 func (t *Tokens) Issue(id string, ttl time.Duration) (string, error) {
 	switch {
 	case !wellFormed(id):
@@ -71,7 +72,7 @@ func (t *Tokens) Issue(id string, ttl time.Duration) (string, error) {
 	case ttl < time.Second:
 		return "", fmt.Errorf("httpadapter: a token must be good for a second at least, not for %s", ttl)
 	}
-	payload := binary.BigEndian.AppendUint64(nil, uint64(t.now().Add(ttl).Unix()))
+	payload := binary.BigEndian.AppendUint64(nil, uint64(t.now().Add(ttl+time.Second-1).Unix()))
 	payload = append(payload, id...)
 	return tokenText.EncodeToString(append(sign(t.keys[0], payload), payload...)), nil
 }

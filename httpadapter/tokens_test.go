@@ -81,6 +81,13 @@ func TestTokens(t *testing.T) {
 	_, err = tk.Verify(token)
 	require.ErrorIs(t, err, httpadapter.ErrUnauthenticated)
 	require.ErrorContains(t, err, "expired")
+
+	*now = now.Add(999 * time.Millisecond)
+	token, err = tk.Issue("42", time.Second)
+	require.NoError(t, err)
+	*now = now.Add(time.Second - time.Millisecond)
+	_, err = tk.Verify(token)
+	require.NoError(t, err, "a second is not less for beginning late in another")
 }
 
 // Keys are rotated: a new one in front, the old one taken away later.

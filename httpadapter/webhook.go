@@ -43,8 +43,8 @@ func (h *Handler) Webhook(parse func(http.Header, []byte) (setupintent.Intent, e
 
 var (
 	errNoParse   = errors.Join(ErrForbidden, errors.New("Webhook was called without parse"))
-	errUnsigned  = errors.New("webhook refused")
-	errBadEvent  = errors.New("webhook refused")
+	errUnsigned  = errors.New("webhook not verified")
+	errBadEvent  = errors.New("webhook is no event")
 	errNewsLater = errors.New("webhook, to be sent again")
 )
 

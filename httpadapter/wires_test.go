@@ -243,6 +243,27 @@ func TestSpreeWithoutKey(t *testing.T) {
 	}
 }
 
+// TestSpreeVersion: whoever sends a version that there is not gets no operator
+// out of bed.
+func TestSpreeVersion(t *testing.T) {
+	t.Parallel()
+	for version, says := range map[string]string{
+		"latest": "no version", "2026-13-45": "no version", "2024-02-31.acacia": "no version", "2099-01-01": "no ephemeral key",
+	} {
+		b := newBench(t, httpadapter.Spree{EphemeralKey: func(context.Context, string, string) (setupintent.ClientSecret, error) {
+			return setupintent.ClientSecret{}, setupintent.ErrRefused
+		}})
+		r := b.request(rowID)
+		r.Header.Set("Stripe-Version", version)
+		w := b.serve(r)
+		require.Equal(t, http.StatusBadRequest, w.Code, version)
+		require.Contains(t, w.Body.String(), "Stripe-Version: ")
+		require.Contains(t, w.Body.String(), says)
+		require.NotContains(t, b.log.String(), "level=ERROR")
+		require.Empty(t, b.provider.Intents())
+	}
+}
+
 // TestSpreeWithoutCustomer: the application has to say with what to make one.
 func TestSpreeWithoutCustomer(t *testing.T) {
 	t.Parallel()

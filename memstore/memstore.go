@@ -15,7 +15,10 @@ import (
 	"github.com/cardonfile/cardonfile/setupintent"
 )
 
-var _ setupintent.PendingStore = (*Store)(nil)
+var (
+	_ setupintent.PendingStore = (*Store)(nil)
+	_ setupintent.DueStore     = (*Store)(nil)
+)
 
 // Store is a PendingStore in memory. It is safe for concurrent use. The zero
 // Store is empty and ready.

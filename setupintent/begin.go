@@ -39,7 +39,7 @@ func (s *Service) Begin(ctx context.Context, id string, req *IntentRequest) (Int
 // of issue was for its customer. The error of issue ends BeginFor; one that
 // wraps ErrRefused or ErrInvalidRequest says that trying again does not help.
 // It has 10 s, outside any lock, and where the row had its intent already these
-// come after the 25 of Begin.
+// come after the 25 of Begin. With a nil issue BeginFor is Begin.
 func (s *Service) BeginFor(ctx context.Context, id string, req *IntentRequest, issue func(ctx context.Context, customer string) error) (Intent, error) {
 	b := &begin{Service: s, req: req, started: s.now(), issue: issue}
 	in, err := s.beginWith(ctx, id, b)

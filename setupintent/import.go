@@ -9,7 +9,9 @@ import (
 // Import makes an intent that was created before, without this service, the
 // row's own. The row must have no intent, and the intent's metadata must
 // already name the row; otherwise the error is ErrMismatch. Again with the same
-// intent, it returns the row; a row that has ended is ErrNotPending, and ErrBusy
+// intent, it returns the row. Of a row whose deadline is over the intent is
+// canceled, if its card was not saved, and the row abandoned. A row that has ended
+// before is ErrNotPending, one with MaxAttempts behind it ErrExhausted, and ErrBusy
 // says that somebody else wrote the row meanwhile: try again.
 func (s *Service) Import(ctx context.Context, id, intentID string) (Row, error) {
 	r, err := s.load(ctx, id)
@@ -36,6 +38,9 @@ func (s *Service) Import(ctx context.Context, id, intentID string) (Row, error) 
 	case in.Live != s.opts.Live, in.Status == Canceled,
 		in.Metadata[s.opts.MetadataKey] != r.ID, in.Metadata[namespaceMetadata] != s.opts.Namespace:
 		return r, fail(r, ErrMismatch, 0)
+	}
+	if r.Progress.read().Attempts >= s.opts.MaxAttempts {
+		return r, fail(r, ErrExhausted, 0)
 	}
 	work := context.WithoutCancel(ctx)
 	next, won, err := s.write(work, moveImport, r, facts{intent: in})

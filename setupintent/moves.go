@@ -334,7 +334,7 @@ var moves = [...]move{
 	}},
 
 	moveImport: {"import", ours, []Phase{None}, func(d *draft, f facts) bool {
-		if f.intent.ID == "" || d.deadlineOver(f.now) || d.Attempts >= d.maxAttempts {
+		if f.intent.ID == "" || d.Attempts >= d.maxAttempts {
 			return false
 		}
 		d.begin(f.now)

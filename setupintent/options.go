@@ -51,7 +51,8 @@ type Options struct {
 	CreateBurst int
 
 	// TrustNews makes Notify act on a succeeded intent without fetching it, if
-	// the news has its metadata, payment method and mode in it. It saves a call
+	// the news has its metadata and payment method in it; a parser returns the id
+	// alone where it has no mode. It saves a call
 	// in a burst, and lets whoever knows the webhook secret activate rows.
 	// False: every intent is fetched.
 	TrustNews bool
@@ -86,6 +87,7 @@ type Options struct {
 
 	// Recheck holds the delays between looks at an attached row; the last one
 	// repeats until the deadline, which is looked at, too. Nil: 2m, 10m, 1h, 3h, 6h.
+	// Empty and not nil: at the deadline only.
 	Recheck []time.Duration
 
 	// Rate is how many calls per second this process makes to the provider in the

@@ -59,7 +59,8 @@ type progress struct {
 	Written   int64     `json:"written"`           // the row's version by our last write
 }
 
-// IsZero reports whether the row has never been claimed.
+// IsZero reports whether nothing was ever written: the row was never claimed, and
+// has no customer of its subject's row before it.
 func (p Progress) IsZero() bool { return p.p == nil && p.newer == nil }
 
 // Phase returns how far the row's intent has come; "" if a newer release wrote
@@ -100,7 +101,7 @@ func (p Progress) Sent() time.Time { return p.read().sending().Sent }
 func (p Progress) KeySpent() bool { return p.read().sending().Spent }
 
 // Deadline returns when the row is closed if no card was saved; zero before the
-// first claim.
+// first claim, unless Successor has set it.
 func (p Progress) Deadline() time.Time { return p.read().Deadline }
 
 // String describes the progress for a log: no key, no parameters.
@@ -178,6 +179,9 @@ func (p *Progress) UnmarshalText(text []byte) error {
 	case None, Claimed, Attached, Closing, Done:
 	default:
 		return errors.New("setupintent: the progress column holds no progress of ours: unknown phase")
+	}
+	if q.Attempts < 0 || q.Backoff < 0 || q.Intent.Errors < 0 || q.Customer != nil && q.Customer.Errors < 0 {
+		return errors.New("setupintent: the progress column holds no progress of ours: a negative count")
 	}
 	*p = Progress{p: q}
 	return nil

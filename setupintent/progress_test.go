@@ -71,7 +71,9 @@ func TestProgressScan(t *testing.T) {
 	require.Empty(t, p.Phase())
 	require.False(t, p.IsZero())
 
-	for _, bad := range []any{"x", "{", `{"format":"1"}`, `{"format":1,"phase":"entangled"}`, `{"format":1,"phase":3}`, `[]`, 7, true} {
+	for _, bad := range []any{"x", "{", `{"format":"1"}`, `{"format":1,"phase":"entangled"}`, `{"format":1,"phase":3}`,
+		`{"format":1,"phase":"attached","backoff":-9}`, `{"format":1,"phase":"none","attempts":-1}`, `{"format":1,"phase":"claimed","intent":{"errors":-1}}`,
+		`{"format":1,"phase":"none","intent":{},"customer":{"errors":-1}}`, `[]`, 7, true} {
 		err := p.Scan(bad)
 		require.ErrorContains(t, err, "setupintent: the progress column", "%v", bad)
 		v, err := p.Value()
@@ -85,6 +87,7 @@ func FuzzProgress(f *testing.F) {
 	f.Add([]byte(`{"format":2}`))
 	f.Add([]byte(`{"format":1,"phase":"none","intent":{}}`))
 	f.Add([]byte(`null`))
+	f.Add([]byte(`{"format":1,"phase":"attached","backoff":-9}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var p setupintent.Progress
 		if p.Scan(text) != nil {

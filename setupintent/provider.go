@@ -56,7 +56,8 @@ type Provider interface {
 	// ListIntents returns one page of the intents created in [from, to], newest
 	// first, that follow the intent with the id after; an empty after begins at
 	// the newest, and an empty page ends the list. Client secrets may be left
-	// out.
+	// out. No error wraps ErrNotFound: that after is unknown says nothing of the
+	// rest.
 	ListIntents(ctx context.Context, from, to time.Time, after string) ([]Intent, error)
 }
 

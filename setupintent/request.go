@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -181,8 +182,11 @@ func checkParam(path, shown string, value any) error {
 
 func isScalar(v any) bool {
 	switch v := v.(type) {
-	case string, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, json.Number:
+	case string, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
 		return true
+	case json.Number:
+		_, whole := new(big.Int).SetString(v.String(), 10)
+		return whole
 	case float64: // what encoding/json makes of a number
 		return v == math.Trunc(v) && math.Abs(v) < 1<<53
 	}

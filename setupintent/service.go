@@ -38,8 +38,11 @@ func New(rows PendingStore, p Provider, opts *Options) (*Service, error) {
 	if opts != nil {
 		o = *opts
 	}
-	if o.TTL < 0 || o.MaxAttempts < 0 || o.MaxDeclines < 0 || o.OnActiveTimeout < 0 || o.Rate < 0 || o.CreateRate < 0 || o.CreateBurst < 0 {
-		return nil, errors.New("setupintent: TTL, MaxAttempts, MaxDeclines, OnActiveTimeout, Rate, CreateRate and CreateBurst must not be negative")
+	if o.TTL < 0 || o.MaxAttempts < 0 || o.MaxDeclines < 0 || o.OnActiveTimeout < 0 || o.CreateBurst < 0 {
+		return nil, errors.New("setupintent: TTL, MaxAttempts, MaxDeclines, OnActiveTimeout and CreateBurst must not be negative")
+	}
+	if !(o.Rate >= 0) || !(o.CreateRate >= 0) { // nor NaN
+		return nil, errors.New("setupintent: Rate and CreateRate must be numbers, and not negative")
 	}
 	for _, d := range o.Recheck {
 		if d <= 0 {
@@ -57,8 +60,8 @@ func New(rows PendingStore, p Provider, opts *Options) (*Service, error) {
 	if o.Recheck = slices.Clone(o.Recheck); o.Recheck == nil {
 		o.Recheck = []time.Duration{2 * time.Minute, 10 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour}
 	}
-	if len(o.MetadataKey) > maxMetadataKey || len(o.Namespace) > maxMetadataValue {
-		return nil, fmt.Errorf("setupintent: MetadataKey may have %d characters and Namespace %d", maxMetadataKey, maxMetadataValue)
+	if err := checkMetadata(map[string]string{o.MetadataKey: o.Namespace}); err != nil {
+		return nil, fmt.Errorf("setupintent: MetadataKey or Namespace: %w", err)
 	}
 	if o.MetadataKey == namespaceMetadata || o.MetadataKey == keyHashMetadata {
 		return nil, fmt.Errorf("setupintent: MetadataKey %q is the service's own", o.MetadataKey)

@@ -3,9 +3,11 @@ package setupintent_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,7 +55,14 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{Recheck: []time.Duration{0}},
 		{MetadataKey: strings.Repeat("x", 41)},
 		{MetadataKey: "cardonfile_key"},
+		{MetadataKey: "a[b]"},
+		{MetadataKey: "\xff"},
 		{Namespace: strings.Repeat("x", 501)},
+		{Namespace: "\xff"},
+		{Rate: -1},
+		{Rate: math.NaN()},
+		{CreateRate: -1},
+		{CreateRate: math.NaN()},
 	} {
 		_, err := setupintent.New(b.rows, b.provider, &o)
 		require.Error(t, err, "%+v", o)
@@ -490,6 +499,8 @@ func TestInvalidRequestsWriteNothing(t *testing.T) {
 		{"not a documented parameter", extra("payment_method_options", map[string]any{"card": map[string]any{"request_four_d_secure": "any"}})},
 		{"holds other parameters", extra("payment_method_options", "card")},
 		{"float64", extra("single_use", map[string]any{"amount": 1.5})},
+		{"json.Number", extra("single_use", map[string]any{"amount": json.Number("1.5")})},
+		{"json.Number", extra("single_use", map[string]any{"amount": json.Number("")})},
 		{"struct", extra("on_behalf_of", struct{}{})},
 		{"map[", extra("flow_directions", []any{map[string]any{}})},
 		{"metadata keys", setupintent.IntentRequest{Metadata: many}},
@@ -1082,6 +1093,44 @@ func TestImport(t *testing.T) {
 	require.Equal(t, "seti_1", in.ID)
 	_, err = b.svc.Import(ctx, "42", "seti_2")
 	require.ErrorIs(t, err, setupintent.ErrMismatch, "from none only")
+}
+
+// An old intent is not forgotten because its row's deadline is over: its card
+// counts if it was saved, and it is canceled if not.
+func TestImportAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, saved := range []bool{true, false} {
+		b := newBench(t, nil)
+		b.insert("late", time.Hour)
+		old, err := b.backend.CreateIntent(ctx, setupintent.IntentRequest{Key: "x", Metadata: map[string]string{"pending_user_id": "late"}})
+		require.NoError(t, err)
+		if saved {
+			require.NoError(t, b.backend.Confirm(old.ID, "pm_1"))
+		}
+		b.clock.advance(2 * time.Hour)
+		r, err := b.svc.Import(ctx, "late", old.ID)
+		require.NoError(t, err)
+		want := map[bool]setupintent.Status{true: setupintent.Active, false: setupintent.Abandoned}[saved]
+		require.Equal(t, want, r.Status)
+		require.Zero(t, b.live())
+		_, err = b.svc.Import(ctx, "late", old.ID)
+		require.ErrorIs(t, err, setupintent.ErrNotPending)
+	}
+}
+
+func TestImportIntoAnExhaustedRow(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, &setupintent.Options{MaxAttempts: 1})
+	in, err := b.svc.Begin(ctx, "42", nil)
+	require.NoError(t, err)
+	_, err = b.backend.CancelIntent(ctx, in.ID, "")
+	require.NoError(t, err)
+	_, err = b.svc.Refresh(ctx, "42")
+	require.NoError(t, err)
+	old, err := b.backend.CreateIntent(ctx, setupintent.IntentRequest{Key: "x", Metadata: map[string]string{"pending_user_id": "42"}})
+	require.NoError(t, err)
+	_, err = b.svc.Import(ctx, "42", old.ID)
+	require.ErrorIs(t, err, setupintent.ErrExhausted, "to try again would be in vain")
 }
 
 func TestNotify(t *testing.T) {

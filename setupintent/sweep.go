@@ -42,13 +42,13 @@ type Report struct {
 	Looked    int // rows looked at
 	Expired   int // of them, abandoned without ever having been claimed
 	Activated int
-	Abandoned int // after their intent was canceled
+	Abandoned int // after their intent was canceled, or when there was none left to cancel
 	Cancelled int
 	Pending   int            // looked at, and neither ended nor failed
 	Lost      int            // somebody else was at them
 	Failed    int            // a call, or the effect, failed; they are due again later
 	Left      bool           // more rows are due
-	Lag       time.Duration  // for how long the first row looked at, the oldest, had been due
+	Lag       time.Duration  // for how long the oldest row had been due, of those that Expire has left
 	Planned   map[string]int // of a dry run: rows, by what they need
 }
 
@@ -99,6 +99,7 @@ func (w *sweep) run(ctx context.Context, due DueStore) error {
 			return err
 		}
 	}
+	lagging := false
 	for after := (Row{}); ; {
 		page, err := due.Due(ctx, now, after, sweepPage)
 		if err != nil {
@@ -114,8 +115,8 @@ func (w *sweep) run(ctx context.Context, due DueStore) error {
 			case w.Limit > 0 && w.used == w.Limit:
 				w.report.Left = true
 				return w.look(ctx)
-			case w.report.Looked == 0:
-				w.report.Lag = now.Sub(r.Due)
+			case !lagging:
+				lagging, w.report.Lag = true, now.Sub(r.Due)
 			}
 			w.report.Looked++
 			if err := rolledBack(r); err != nil { // nor does what can't be moved on

@@ -186,6 +186,12 @@ func TestSweepLimits(t *testing.T) {
 	require.Equal(t, 20, expired)
 	require.Equal(t, setupintent.Report{Looked: 20, Expired: 20, Left: true}, report)
 
+	report, err = b.svc.Sweep(ctx, b.memory, &setupintent.SweepOptions{Limit: 20, Expire: func(context.Context, time.Time, int) (int, error) {
+		return 19, nil
+	}})
+	require.NoError(t, err)
+	require.Equal(t, setupintent.Report{Looked: 20, Expired: 20, Left: true, Lag: time.Hour}, report, "of what Expire has left")
+
 	ctx, cancel := context.WithCancel(ctx)
 	b.rows.After = func(string, string) error { cancel(); return nil }
 	report, err = b.svc.Sweep(ctx, b.memory, nil)

@@ -49,7 +49,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	steps, err := s.Status(ctx)
 	if err == nil && !slices.ContainsFunc(steps, func(m Migration) bool { return m.Applied.IsZero() }) {
 		return nil
-	} // else, an error too, is seen once the others are done
+	} // what is left, or an error, is looked at again under the lock
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (d Dialect) exclusively(ctx context.Context, conn *sql.Conn, f func(Querier
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back; else the error that led here is the one to return
 	// The number is arbitrary: "cardfile" in ASCII.
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7161114952254254181)`); err != nil {
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7161130658036280421)`); err != nil {
 		return err
 	}
 	if err := f(tx); err != nil {

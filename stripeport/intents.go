@@ -115,7 +115,7 @@ func (p *Provider) CancelIntent(ctx context.Context, id, reason string) (setupin
 // intents, and a zero time is no bound.
 func (p *Provider) ListIntents(ctx context.Context, from, to time.Time, after string) ([]setupintent.Intent, error) {
 	if after != "" && !isID(after) {
-		return nil, &Error{op: "list", means: setupintent.ErrNotFound, Message: malformedID}
+		return nil, &Error{op: "list", Message: malformedID}
 	}
 	c := &call{op: "list", method: http.MethodGet, path: intentsPath, limit: maxPage, params: listParams(from, to)}
 	setText(c.params, "starting_after", after)
@@ -125,7 +125,7 @@ func (p *Provider) ListIntents(ctx context.Context, from, to time.Time, after st
 		return err
 	}
 	if _, err := p.send(ctx, c); err != nil {
-		return nil, err
+		return nil, ofList(err)
 	}
 	page := make([]setupintent.Intent, len(objects))
 	for i := range objects {

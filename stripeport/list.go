@@ -55,9 +55,7 @@ func each[T listed](ctx context.Context, p *Provider, op, path string, params ma
 	}
 }
 
-// list returns one page, and whether there are more. Its errors do not wrap
-// ErrNotFound: that an object in the middle of a list has gone does not mean that
-// there is none.
+// list returns one page, and whether there are more.
 func list[T listed](ctx context.Context, p *Provider, op, path string, params map[string]any) (page []T, more bool, err error) {
 	c := &call{op: op, method: http.MethodGet, path: path, limit: maxPage, params: params}
 	c.decode = func(body []byte) (err error) {
@@ -65,12 +63,18 @@ func list[T listed](ctx context.Context, p *Provider, op, path string, params ma
 		return err
 	}
 	if _, err := p.send(ctx, c); err != nil {
-		if e := new(Error); errors.As(err, &e) && errors.Is(e.means, setupintent.ErrNotFound) {
-			e.means = nil
-		}
-		return nil, false, err
+		return nil, false, ofList(err)
 	}
 	return page, more, nil
+}
+
+// ofList returns the error of a list without ErrNotFound: that an object in the
+// middle of a list has gone does not mean that there is none.
+func ofList(err error) error {
+	if e := new(Error); errors.As(err, &e) && errors.Is(e.means, setupintent.ErrNotFound) {
+		e.means = nil
+	}
+	return err
 }
 
 func decodeListed[T listed](body []byte) ([]T, bool, error) {

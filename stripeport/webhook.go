@@ -69,8 +69,8 @@ func WebhookEvents() []string {
 // It reads events of every version of the API, snapshot and thin. Of a snapshot
 // it returns the intent as it was when the event came about, without a client
 // secret; of a thin event, or of a snapshot that can't be read in full or has no
-// customer (null is one) or no livemode, the id alone. An event about anything but a SetupIntent, or of another account, is a
-// zero Intent, and no error.
+// customer (null is one) or no livemode, the id alone. An event about anything but
+// a SetupIntent, or of another account, is a zero Intent, and no error.
 //
 // The error wraps ErrUnverified if there is no signature that is right and of
 // about now, and then nothing was read from the body; or ErrInvalidRequest if it

@@ -20,7 +20,7 @@ type Old struct{ UserID, IntentID string }
 // ImportOld makes old intents the library's. A card that was saved meanwhile turns
 // its user active at once. It returns those that the library does not take: the
 // intent is canceled, or Stripe does not know it, or the user is not pending any
-// more. Cancel what is still open of them. It may be run again.
+// more, or has had MaxAttempts intents. Cancel what is still open of them. It may be run again.
 func ImportOld(ctx context.Context, intents stripeintent.Client, svc *setupintent.Service, old []Old) (left []Old, err error) {
 	for _, o := range old {
 		// An intent must name its row, or the library does not touch it.
@@ -35,7 +35,7 @@ func ImportOld(ctx context.Context, intents stripeintent.Client, svc *setupinten
 			return left, fmt.Errorf("the intent of user %s: %w", o.UserID, err)
 		}
 		switch _, err := svc.Import(ctx, o.UserID, o.IntentID); {
-		case errors.Is(err, setupintent.ErrMismatch), errors.Is(err, setupintent.ErrNotPending), errors.Is(err, setupintent.ErrNotFound):
+		case errors.Is(err, setupintent.ErrMismatch), errors.Is(err, setupintent.ErrNotPending), errors.Is(err, setupintent.ErrNotFound), errors.Is(err, setupintent.ErrExhausted):
 			left = append(left, o)
 		case err != nil:
 			return left, err

@@ -12,7 +12,8 @@ import (
 // nothing. The method is the name of the port's method, the id that of the row
 // or the intent; for CreateIntent it is the idempotency key, for ListIntents the
 // id after which the page begins. The functions run in the caller's goroutine:
-// one that never returns is a process that died right there.
+// one that never returns is a process that died right there. They are set before
+// the first call.
 type Hooks struct {
 	// Before runs before the call; its error is the answer, and the call is not
 	// made.

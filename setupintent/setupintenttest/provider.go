@@ -16,7 +16,7 @@ var _ setupintent.Provider = (*Provider)(nil)
 
 // Provider is a payment provider in memory, for the tests of an application:
 // one effect per key, the transitions of a SetupIntent, no network. It is safe
-// for concurrent use. The zero Provider has no intents and is ready; its
+// for concurrent use, once its fields are set. The zero Provider has no intents and is ready; its
 // methods Confirm, Decline and Process play the browser's part.
 //
 // To have it fail, wrap it in a [FaultyProvider]. To test what is on the wire,
