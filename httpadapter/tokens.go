@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -23,7 +24,7 @@ import (
 //
 // Tokens are safe for concurrent use.
 type Tokens struct {
-	keys [][]byte
+	keys func() [][]byte // fmt can't look into a function
 	now  func() time.Time
 }
 
@@ -53,12 +54,14 @@ func NewTokens(keys [][]byte, opts *TokenOptions) (*Tokens, error) {
 	if opts != nil && opts.Now != nil {
 		t.now = opts.Now
 	}
+	own := make([][]byte, len(keys))
 	for i, key := range keys {
 		if len(key) < minTokenKey {
 			return nil, fmt.Errorf("httpadapter: key %d has %d bytes, and %d are needed; draw them from crypto/rand", i, len(key), minTokenKey)
 		}
-		t.keys = append(t.keys, append([]byte(nil), key...))
+		own[i] = bytes.Clone(key)
 	}
+	t.keys = func() [][]byte { return own }
 	return t, nil
 }
 
@@ -74,7 +77,7 @@ func (t *Tokens) Issue(id string, ttl time.Duration) (string, error) {
 	}
 	payload := binary.BigEndian.AppendUint64(nil, uint64(t.now().Add(ttl+time.Second-1).Unix()))
 	payload = append(payload, id...)
-	return tokenText.EncodeToString(append(sign(t.keys[0], payload), payload...)), nil
+	return tokenText.EncodeToString(append(sign(t.keys()[0], payload), payload...)), nil
 }
 
 var tokenText = base64.RawURLEncoding.Strict() // one text for one token
@@ -99,7 +102,7 @@ func (t *Tokens) Verify(token string) (id string, err error) {
 	}
 	signature, payload := text[:sha256.Size], text[sha256.Size:]
 	signed := false
-	for _, key := range t.keys {
+	for _, key := range t.keys() {
 		signed = hmac.Equal(signature, sign(key, payload)) || signed
 	}
 	switch {

@@ -2,6 +2,8 @@ package httpadapter_test
 
 import (
 	"encoding/base64"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -88,6 +90,24 @@ func TestTokens(t *testing.T) {
 	*now = now.Add(time.Second - time.Millisecond)
 	_, err = tk.Verify(token)
 	require.NoError(t, err, "a second is not less for beginning late in another")
+}
+
+// Whoever knows the key is everybody.
+func TestTokensPrintNoKey(t *testing.T) {
+	t.Parallel()
+	tk, _ := tokens(t, tokenKey)
+	hidden := struct{ tokens *httpadapter.Tokens }{tk}
+	for _, v := range []any{tk, *tk, hidden, &hidden, []any{tk}} {
+		var log strings.Builder
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			log.WriteString(fmt.Sprintf(verb, v))
+		}
+		for _, form := range []string{"%s", "%x", "%d", "%v"} {
+			require.NotContains(t, log.String(), strings.Trim(fmt.Sprintf(form, tokenKey), "[]"))
+		}
+	}
 }
 
 // Keys are rotated: a new one in front, the old one taken away later.

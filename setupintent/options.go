@@ -59,7 +59,7 @@ type Options struct {
 
 	// OnActive runs before the row turns active, outside any transaction, with
 	// the intent as fetched, its client secret cut out. It may call the
-	// provider. It runs at least once, and maybe twice at the same time, until
+	// provider, but not the service for this row. It runs at least once, and maybe twice at the same time, until
 	// it returns nil: key what it does by Row.ID. While it fails, the row stays
 	// pending. Row.Progress.Closing tells whether the row was being ended when
 	// the card was saved. Nil: nothing runs. An effect in the row's own

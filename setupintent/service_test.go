@@ -759,6 +759,58 @@ func (p changing) GetIntent(ctx context.Context, id string) (setupintent.Intent,
 	return in, err
 }
 
+// An effect that calls the service for its own row would never end.
+func TestOnActiveCallsTheService(t *testing.T) {
+	t.Parallel()
+	var svc *setupintent.Service
+	for name, call := range map[string]func(context.Context, setupintent.Row, setupintent.Intent) error{
+		"Begin": func(ctx context.Context, r setupintent.Row, _ setupintent.Intent) error {
+			_, err := svc.Begin(ctx, r.ID, nil)
+			return err
+		},
+		"Activate": func(ctx context.Context, r setupintent.Row, in setupintent.Intent) error {
+			_, err := svc.Activate(ctx, r.ID, in.ID)
+			return err
+		},
+		"Refresh": func(ctx context.Context, r setupintent.Row, _ setupintent.Intent) error {
+			_, err := svc.Refresh(ctx, r.ID)
+			return err
+		},
+		"Cancel": func(ctx context.Context, r setupintent.Row, _ setupintent.Intent) error {
+			_, err := svc.Cancel(ctx, r.ID)
+			return err
+		},
+		"Retrieve": func(ctx context.Context, r setupintent.Row, in setupintent.Intent) error {
+			_, _, err := svc.Retrieve(ctx, r.ID, in.ID)
+			return err
+		},
+		"Import": func(ctx context.Context, r setupintent.Row, in setupintent.Intent) error {
+			_, err := svc.Import(ctx, r.ID, in.ID)
+			return err
+		},
+		"Notify": func(ctx context.Context, _ setupintent.Row, in setupintent.Intent) error { return svc.Notify(ctx, in) },
+	} {
+		ran := 0
+		b := newBench(t, &setupintent.Options{OnActive: func(ctx context.Context, r setupintent.Row, in setupintent.Intent) error {
+			if ran++; ran > 2 {
+				return nil
+			}
+			if _, err := svc.Refresh(ctx, "other"); !errors.Is(err, setupintent.ErrNotFound) {
+				return fmt.Errorf("another row: %w", err)
+			}
+			return call(ctx, r, in)
+		}})
+		svc = b.svc
+		begun(b)
+		require.NoError(t, b.backend.Confirm("seti_1", "pm_1"))
+		_, err := b.svc.Activate(ctx, "42", "seti_1")
+		require.ErrorIs(t, err, setupintent.ErrHook, name)
+		require.ErrorContains(t, err, "for its own row", name)
+		require.Equal(t, 1, ran, name)
+		require.Equal(t, setupintent.Pending, b.row().Status, name)
+	}
+}
+
 func TestOnActiveFails(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("the mail server is down")

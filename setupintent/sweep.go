@@ -23,7 +23,8 @@ type SweepOptions struct {
 	// one statement, and returns how many. Nil: they are abandoned one by one.
 	Expire func(ctx context.Context, now time.Time, limit int) (int, error)
 
-	// Limit is how many rows the sweep takes up, at most; 0: all that are due.
+	// Limit is how many rows the sweep takes up, at most; 0: all that are due. Expire
+	// has half of them.
 	// Those that it may not touch, of a newer release or of another namespace, are
 	// passed over, and so are those whose version went back.
 	Limit int
@@ -94,11 +95,16 @@ type sweep struct {
 
 func (w *sweep) run(ctx context.Context, due DueStore) error {
 	now := w.now()
+	var notExpired error // the rows below are not to blame, and those that can't be ended fail there
 	if w.Expire != nil && !w.DryRun {
-		if err := w.expire(ctx, now); err != nil {
-			return err
+		if notExpired = w.expire(ctx, now); ctx.Err() != nil {
+			return notExpired
 		}
 	}
+	return errors.Join(notExpired, w.pages(ctx, due, now))
+}
+
+func (w *sweep) pages(ctx context.Context, due DueStore, now time.Time) error {
 	lagging := false
 	for after := (Row{}); ; {
 		page, err := due.Due(ctx, now, after, sweepPage)
@@ -136,11 +142,13 @@ func (w *sweep) run(ctx context.Context, due DueStore) error {
 	}
 }
 
+// expire leaves half of a limit to the rows that have an intent: however many are
+// untouched, they are not kept waiting.
 func (w *sweep) expire(ctx context.Context, now time.Time) error {
 	for {
 		limit := expireBatch
 		if w.Limit > 0 {
-			limit = min(limit, w.Limit-w.used)
+			limit = min(limit, w.Limit/2-w.used)
 		}
 		if limit == 0 {
 			return nil

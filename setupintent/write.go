@@ -6,10 +6,21 @@ import (
 	"fmt"
 )
 
+// effectOf marks the context of a row's effect.
+type effectOf struct {
+	service *Service
+	id      string
+}
+
+var errInEffect = errors.New("OnActive has called the service for its own row, which would call OnActive again: it has the row and the intent as they are")
+
 // load returns the row, ready to be moved.
 func (s *Service) load(ctx context.Context, id string) (Row, error) {
-	if id == "" {
+	switch {
+	case id == "":
 		return Row{}, ErrNotFound
+	case ctx.Value(effectOf{s, id}) != nil:
+		return Row{}, errInEffect
 	}
 	r, err := s.rows.Load(ctx, id)
 	if err == nil {
