@@ -3,6 +3,7 @@ package setupintent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -24,20 +25,27 @@ func (s *Service) Import(ctx context.Context, id, intentID string) (Row, error) 
 	if r.Progress.IntentID() == intentID && intentID != "" {
 		return r, nil
 	}
-	if r.Progress.Phase() != None || intentID == "" {
-		return r, fail(r, ErrMismatch, 0)
-	}
-	in, err := s.get(ctx, r, intentID)
-	if errors.Is(err, ErrNotFound) {
-		return r, fail(r, ErrMismatch, 0)
-	}
-	if err != nil {
-		return r, s.unresolved(ctx, r, err)
+	mismatch := func(why string) (Row, error) {
+		return r, fail(r, fmt.Errorf("%w: %s", ErrMismatch, why), 0)
 	}
 	switch {
-	case in.Live != s.opts.Live, in.Status == Canceled,
-		in.Metadata[s.opts.MetadataKey] != r.ID, in.Metadata[namespaceMetadata] != s.opts.Namespace:
-		return r, fail(r, ErrMismatch, 0)
+	case intentID == "":
+		return mismatch("no intent is named")
+	case r.Progress.Phase() != None:
+		return mismatch("the row has another, or is making one")
+	}
+	in, err := s.get(ctx, r, intentID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return mismatch("the provider does not know it")
+	case err != nil:
+		return r, s.unresolved(ctx, r, err)
+	case in.Live != s.opts.Live:
+		return mismatch("it is of the other mode, test or live")
+	case in.Status == Canceled:
+		return mismatch("it is canceled")
+	case in.Metadata[s.opts.MetadataKey] != r.ID, in.Metadata[namespaceMetadata] != s.opts.Namespace:
+		return mismatch("its metadata does not name the row and the namespace; set it first")
 	}
 	if r.Progress.read().Attempts >= s.opts.MaxAttempts {
 		return r, fail(r, ErrExhausted, 0)

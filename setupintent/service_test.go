@@ -1131,9 +1131,10 @@ func TestImport(t *testing.T) {
 		_, err := b.backend.CreateIntent(ctx, setupintent.IntentRequest{Key: fmt.Sprint(i), Metadata: metadata})
 		require.NoError(t, err)
 	}
-	for _, id := range []string{"seti_2", "seti_3", "seti_4", ""} {
+	for id, why := range map[string]string{"seti_2": "metadata", "seti_3": "metadata", "seti_4": "does not know", "": "no intent"} {
 		_, err := b.svc.Import(ctx, "42", id)
 		require.ErrorIs(t, err, setupintent.ErrMismatch, id)
+		require.ErrorContains(t, err, why)
 	}
 	r, err := b.svc.Import(ctx, "42", "seti_1")
 	require.NoError(t, err)

@@ -92,7 +92,7 @@ func configure(args []string, stderr io.Writer) (addr string, opts *stripetest.O
 	flags.StringVar(&types, "payment-method-types", "card", "`types` enabled in the Dashboard, comma-separated")
 	flags.StringVar(&opts.StateFile, "state", "", "`file` to keep the state in; empty: in memory only")
 	flags.StringVar(&hook.URL, "webhook", "", "`URL` to send all events to; empty: none")
-	flags.StringVar(&hook.Secret, "webhook-secret", "whsec_demo", "`secret` to sign those events with")
+	flags.StringVar(&hook.Secret, "webhook-secret", "whsec_demo_fakestripe", "`secret` to sign those events with")
 	flags.BoolVar(&verbose, "v", false, "log each call on stderr")
 	if err := flags.Parse(args); err != nil {
 		return "", nil, err
