@@ -75,8 +75,8 @@ func (s *Service) abandons(r Row, in Intent) string {
 		return "" // not ours to judge
 	case p.Intent.Key != "" && in.Metadata[keyHashMetadata] == keyHash(p.Intent.Key):
 		return ""
-	case p.Intent.ID == in.ID && (r.Status == Pending || !r.Due.IsZero()):
-		return ""
+	case p.Intent.ID == in.ID && (r.Status == Pending || r.Status == Active || !r.Due.IsZero()):
+		return "" // active: its card was saved after it was listed
 	case p.Intent.ID == in.ID:
 		return fmt.Sprintf("the row is %s", r.Status)
 	case p.Intent.ID != "":

@@ -72,7 +72,11 @@ func (s *Service) beginWith(ctx context.Context, id string, b *begin) (Intent, e
 		var in Intent
 		var again bool
 		switch step, until := s.rules.next(r, s.now()); step {
-		case rest, send, list:
+		case rest:
+			if err = b.admit(ctx, r); err == nil {
+				in, again, err = b.flyOrJoin(ctx, work, r, step, &waited)
+			}
+		case send, list:
 			in, again, err = b.flyOrJoin(ctx, work, r, step, &waited)
 		case fetch:
 			in, again, err = b.reuse(ctx, work, r)
@@ -94,6 +98,9 @@ type begin struct {
 	req     *IntentRequest
 	started time.Time
 
+	admitted bool // by the guard, which is asked for every caller, once
+	paid     bool // out of the budget, which is for claims
+
 	issue  func(ctx context.Context, customer string) error // nil: nothing to issue
 	issued *string                                          // for which customer it was, last
 	failed bool                                             // the last issue was, which is no other caller's trouble
@@ -111,7 +118,7 @@ func (b *begin) fly(ctx, work context.Context, r Row, step step) (in Intent, aga
 		case send:
 			r, won, err = b.takeOver(work, r)
 		case list:
-			r, err = b.glance(work, r)
+			r, _, err = b.look(work, r)
 		}
 		if err != nil || !won {
 			return Intent{}, err == nil, asError(r, err)
@@ -140,19 +147,6 @@ func (b *begin) fly(ctx, work context.Context, r Row, step step) (in Intent, aga
 	}
 }
 
-// glance looks for the row's intent for as long as somebody waits. In a longer
-// list the sweeper finds it.
-func (b *begin) glance(work context.Context, r Row) (Row, error) {
-	limited, cancel := context.WithTimeout(work, patience)
-	defer cancel()
-	found, err := b.find(limited, []Row{r})
-	if err != nil && limited.Err() != nil {
-		return r, fail(r, fmt.Errorf("%w: the intent is still being looked for", ErrUnresolved), time.Minute)
-	}
-	r, _, err = b.looked(work, r, found, err)
-	return r, err
-}
-
 func (b *begin) takeOver(work context.Context, r Row) (Row, bool, error) {
 	if err := b.frozen(r); err != nil {
 		return r, false, err
@@ -162,10 +156,7 @@ func (b *begin) takeOver(work context.Context, r Row) (Row, bool, error) {
 
 // claim writes the intention to create before anything is sent.
 func (b *begin) claim(ctx, work context.Context, r Row) (Row, *IntentRequest, bool, error) {
-	if r.Progress.read().Attempts >= b.opts.MaxAttempts {
-		return r, nil, false, fail(r, ErrExhausted, 0)
-	}
-	if err := b.mayClaim(ctx, r); err != nil {
+	if err := b.pay(ctx, r); err != nil {
 		return r, nil, false, err
 	}
 	var req IntentRequest
@@ -206,22 +197,36 @@ func (b *begin) claim(ctx, work context.Context, r Row) (Row, *IntentRequest, bo
 	return r, &req, won, err
 }
 
-// mayClaim returns why the row may not be claimed now, or nil.
-func (b *begin) mayClaim(ctx context.Context, r Row) error {
-	if b.opts.Guard != nil {
-		began := b.opts.Now()
-		err := b.opts.Guard(ctx, r)
-		b.called(ctx, r, "guard", began, "limited", err)
-		if err != nil {
-			return fail(r, fmt.Errorf("%w: Options.Guard: %w", ErrLimited, err), time.Minute)
-		}
+// admit returns why the caller may not claim the row, or nil.
+func (b *begin) admit(ctx context.Context, r Row) error {
+	if r.Progress.read().Attempts >= b.opts.MaxAttempts {
+		return fail(r, ErrExhausted, 0)
 	}
-	// Last, or whom the guard refuses would use up the budget of the others.
+	if b.opts.Guard == nil || b.admitted {
+		return nil
+	}
+	began := b.opts.Now()
+	err := b.opts.Guard(ctx, r)
+	b.called(ctx, r, "guard", began, "limited", err)
+	if err != nil {
+		return fail(r, fmt.Errorf("%w: Options.Guard: %w", ErrLimited, err), time.Minute)
+	}
+	b.admitted = true
+	return nil
+}
+
+// pay takes a claim out of the budget, once. It comes after the guard, or whom
+// that refuses would use up the budget of the others.
+func (b *begin) pay(ctx context.Context, r Row) error {
+	if b.paid {
+		return nil
+	}
 	if wait := b.budget.take(b.opts.Now()); wait > 0 {
 		err := fmt.Errorf("%w: Options.CreateRate: too many claims in this process", ErrLimited)
 		b.called(ctx, r, "budget", b.opts.Now(), "limited", err)
 		return fail(r, err, wait)
 	}
+	b.paid = true
 	return nil
 }
 
@@ -274,6 +279,8 @@ func (b *begin) reuse(ctx, work context.Context, r Row) (Intent, bool, error) {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return b.replay(work, r)
+	case err != nil && ctx.Err() != nil: // the caller has left, which says nothing of the intent
+		return Intent{}, false, asError(r, err)
 	case err != nil:
 		_, err = b.noIntent(work, r, err)
 		return Intent{}, false, asError(r, err)

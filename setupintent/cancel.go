@@ -29,7 +29,7 @@ func (s *Service) Cancel(ctx context.Context, id string) (Row, error) {
 			return s.refresh(work, r)
 		case r.Progress.Closing() == Cancelled:
 			return s.refresh(work, r)
-		case r.Progress.Phase() == Closing:
+		case r.Progress.Phase() == Closing && s.rules.sees(r):
 			move = moveRetarget
 		default:
 			if err := s.ended(r); err != nil {

@@ -140,7 +140,7 @@ func (b *begin) findCustomer(work context.Context, r Row, e effect) (Row, string
 		case err != nil:
 			return r, "", b.unresolved(work, r, fmt.Errorf("customer: %w", err))
 		case len(page) == 0:
-			r, _, err = b.write(work, moveCustomerNone, r, facts{key: e.Key})
+			r, _, err = b.write(work, moveCustomerNone, r, facts{key: e.Key, listed: true})
 			return r, "", asError(r, err)
 		}
 		for _, c := range page {

@@ -13,6 +13,7 @@ type effect struct {
 	Request  json.RawMessage `json:"request,omitempty"` // frozen: the same on every replay
 	Sent     time.Time       `json:"sent"`              // before the first send of Key
 	Last     time.Time       `json:"last"`              // before the latest send of Key, by anybody
+	Sender   string          `json:"sender,omitempty"`  // who stamped it, if it was not the first: two stamps are never the same
 	Free     bool            `json:"free,omitempty"`    // the latest sender has given up its lease
 	Void     bool            `json:"void,omitempty"`    // it has, and knows that it created nothing
 	Doubt    bool            `json:"doubt,omitempty"`   // of a sender before the latest, that is not known

@@ -44,6 +44,8 @@ type facts struct {
 	suspect  bool   // the provider failed, and does not mark stored answers
 	void     bool   // the send created nothing
 	doubt    bool   // the send was not the first of its key, or may not have been
+	sender   string // random: of a stamp
+	listed   bool   // a list was looked through, and does not show it
 }
 
 // draft is a row that a move writes into.
@@ -148,7 +150,7 @@ var moves = [...]move{
 		if d.Intent.leased(f.now) || !d.Intent.usable(f.now) {
 			return false
 		}
-		d.stamp(f.now)
+		d.stamp(f)
 		return true
 	}},
 
@@ -263,7 +265,7 @@ var moves = [...]move{
 		if d.Phase == Closing && (d.Intent.ID != "" || d.Intent.leased(f.now)) || !d.Intent.usable(f.now) {
 			return false
 		}
-		d.stamp(f.now)
+		d.stamp(f)
 		return true
 	}},
 
@@ -447,7 +449,7 @@ var moves = [...]move{
 	// Refused on the row as the claimer wrote it; or looked for, and not there.
 	moveCustomerNone: {"no customer", ours, []Phase{None}, func(d *draft, f facts) bool {
 		c := d.customer()
-		if c == nil || c.Key != f.key {
+		if c == nil || c.Key != f.key || f.listed && !c.settled(f.now) {
 			return false
 		}
 		d.Customer = nil
@@ -535,10 +537,10 @@ func (d *draft) recheckAt(now time.Time) time.Time {
 }
 
 // stamp is written before every send but that of a claim.
-func (d *draft) stamp(now time.Time) {
+func (d *draft) stamp(f facts) {
 	d.Intent.Doubt = d.Intent.Doubt || !d.Intent.Void
-	d.Intent.Last, d.Intent.Free, d.Intent.Void = now, false, false
-	d.due = now.Add(lease)
+	d.Intent.Last, d.Intent.Free, d.Intent.Void, d.Intent.Sender = f.now, false, false, f.sender
+	d.due = f.now.Add(lease)
 }
 
 // learn takes down which intent is the row's.

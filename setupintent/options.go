@@ -19,7 +19,8 @@ type Options struct {
 	// test mode only.
 	Live bool
 
-	// MetadataKey is the metadata key that holds the row's id. Empty:
+	// MetadataKey is the metadata key that holds the row's id. It must not be
+	// changed while rows are pending: their intents would belong to nobody. Empty:
 	// pending_user_id.
 	MetadataKey string
 

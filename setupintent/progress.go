@@ -135,14 +135,6 @@ func (p progress) sending() effect {
 	return p.Intent
 }
 
-// doubted returns p for a sender that may not be the only one: somebody else
-// may have written the same, and be sending.
-func (p Progress) doubted() Progress {
-	q := p.read()
-	q.Intent.Doubt = true
-	return Progress{p: &q}
-}
-
 // MarshalText implements [encoding.TextMarshaler]; the zero Progress is empty.
 func (p Progress) MarshalText() ([]byte, error) {
 	switch {
@@ -183,8 +175,16 @@ func (p *Progress) UnmarshalText(text []byte) error {
 	if q.Attempts < 0 || q.Backoff < 0 || q.Intent.Errors < 0 || q.Customer != nil && q.Customer.Errors < 0 {
 		return errors.New("setupintent: the progress column holds no progress of ours: a negative count")
 	}
+	if !q.Intent.readable() || q.Customer != nil && (!q.Customer.readable() || q.Customer.ID == "" && q.Customer.Key == "") {
+		return errors.New("setupintent: the progress column holds no progress of ours: a request without its key, or that is no object")
+	}
 	*p = Progress{p: q}
 	return nil
+}
+
+// readable reports whether what is left of the effect can be sent again.
+func (e effect) readable() bool {
+	return len(e.Request) == 0 || e.Key != "" && e.Request[0] == '{'
 }
 
 func offset(err error) int64 {

@@ -132,7 +132,11 @@ func (s *Service) cancel(ctx context.Context, r Row) (Row, bool, error) {
 	}
 	switch {
 	case in.Status == Canceled:
-		return s.write(ctx, moveFinish, r, facts{intent: in})
+		next, won, err := s.write(ctx, moveFinish, r, facts{intent: in})
+		if err != nil {
+			next, _, _ = s.write(ctx, moveBackOff, next, facts{}) // it may be the status that the store refuses
+		}
+		return next, won, err
 	case in.Status == Succeeded && r.Status != Pending:
 		next, won, err := s.write(ctx, moveKeep, r, facts{intent: in})
 		if won {
@@ -186,9 +190,15 @@ func (s *Service) setAside(ctx context.Context, r Row, why error) (Row, bool, er
 	return next, false, fail(next, why, 0)
 }
 
-// look finds out by a list what became of a create whose key tells no more.
+// look finds out by a list what became of a create whose key tells no more, for as
+// long as somebody waits. In a longer list the sweeper finds it.
 func (s *Service) look(ctx context.Context, r Row) (Row, bool, error) {
-	found, err := s.find(ctx, []Row{r})
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	found, err := s.find(limited, []Row{r})
+	if err != nil && limited.Err() != nil {
+		return r, false, fail(r, fmt.Errorf("%w: the intent is still being looked for", ErrUnresolved), time.Minute)
+	}
 	return s.looked(ctx, r, found, err)
 }
 
@@ -218,10 +228,10 @@ var errAllFound = errors.New("all found")
 // find returns the intents of the rows' keys, by row id, in one pass through
 // the provider's list.
 func (s *Service) find(ctx context.Context, rows []Row) (map[string]Intent, error) {
-	hashes := make(map[string]string, len(rows))
+	ids := make(map[string]string, len(rows)) // by the hash of the key, which says more than a name that may have changed
 	var from, to time.Time
 	for _, r := range rows {
-		hashes[r.ID] = keyHash(r.Progress.read().Intent.Key)
+		ids[keyHash(r.Progress.read().Intent.Key)] = r.ID
 		f, t := window(r)
 		if from.IsZero() || f.Before(from) {
 			from = f
@@ -232,8 +242,7 @@ func (s *Service) find(ctx context.Context, rows []Row) (map[string]Intent, erro
 	}
 	found := map[string]Intent{}
 	err := s.each(ctx, from, to, func(in Intent) error {
-		id := in.Metadata[s.opts.MetadataKey]
-		if hash, ok := hashes[id]; ok && in.Metadata[namespaceMetadata] == s.opts.Namespace && in.Metadata[keyHashMetadata] == hash {
+		if id, ok := ids[in.Metadata[keyHashMetadata]]; ok && in.Metadata[namespaceMetadata] == s.opts.Namespace {
 			if found[id] = in; len(found) == len(rows) {
 				return errAllFound
 			}

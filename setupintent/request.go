@@ -30,6 +30,9 @@ func (s *Service) freeze(req IntentRequest, rowID, key string) (IntentRequest, j
 	if err := req.Validate(); err != nil {
 		return req, nil, err
 	}
+	if len(req.PaymentMethodTypes) == 0 {
+		req.PaymentMethodTypes = nil
+	}
 	frozen, err := json.Marshal(req)
 	if err != nil {
 		return req, nil, fmt.Errorf("%w: Extra can't be written as JSON", ErrInvalidRequest)

@@ -811,6 +811,87 @@ func TestOnActiveCallsTheService(t *testing.T) {
 	}
 }
 
+// Two that take a row over at once, at the same time of the clock: the one whose
+// write did not happen does not take the other's for its own.
+func TestTakeOverByAnother(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	leaving, leave := context.WithCancel(ctx)
+	b.provider.Before = func(string, string) error { leave(); return setupintent.ErrThrottled }
+	_, err := b.svc.Begin(leaving, "42", nil)
+	require.ErrorIs(t, err, context.Canceled)
+	b.clock.advance(5 * time.Second)
+
+	b.provider.Before = nil
+	rows := &setupintenttest.FaultyStore{Store: b.memory}
+	sent := 0
+	rows.Before = func(method, _ string) error {
+		if method != "Swap" {
+			return nil
+		}
+		rows.Before = nil
+		b.provider.Before = func(string, string) error { return errors.New("no answer") }
+		_, err := b.svc.Refresh(ctx, "42")
+		require.Error(t, err)
+		b.provider.Before = func(string, string) error { sent++; return nil }
+		return errors.New("not written")
+	}
+	_, err = b.service(rows, b.provider, nil).Refresh(ctx, "42")
+	require.NoError(t, err)
+	require.Zero(t, sent, "the row is another's")
+}
+
+// What the guard says of one caller says nothing of another, and it is asked once.
+func TestGuardOfEachCaller(t *testing.T) {
+	t.Parallel()
+	type solved struct{}
+	human := context.WithValue(ctx, solved{}, true)
+	asked := 0
+	var b *bench
+	var in setupintent.Intent
+	b = newBench(t, &setupintent.Options{Guard: func(ctx context.Context, _ setupintent.Row) error {
+		if asked++; ctx.Value(solved{}) != nil {
+			return nil
+		}
+		var err error // the second click
+		in, err = b.svc.Begin(human, "42", nil)
+		require.NoError(t, err)
+		return errors.New("no challenge was solved")
+	}})
+	_, err := b.svc.Begin(ctx, "42", nil)
+	require.ErrorIs(t, err, setupintent.ErrLimited)
+	require.Equal(t, "seti_1", in.ID)
+	require.Equal(t, 2, asked)
+}
+
+// Whoever leaves while the intent is fetched does not put the row off.
+func TestBeginLeftWhileFetching(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	begun(b)
+	before := b.row()
+	b.clock.advance(before.Due.Sub(b.clock.now()))
+	leaving, leave := context.WithCancel(ctx)
+	b.provider.Before = func(string, string) error { leave(); return context.Canceled }
+	_, err := b.svc.Begin(leaving, "42", nil)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, before, b.row())
+}
+
+// An application that takes the row out of pending while its effect runs is told
+// that the row is not active.
+func TestActivateSuspendedMeanwhile(t *testing.T) {
+	t.Parallel()
+	var b *bench
+	b = newBench(t, &setupintent.Options{OnActive: func(_ context.Context, r setupintent.Row, _ setupintent.Intent) error {
+		return b.memory.SetStatus(r.ID, "suspended")
+	}})
+	begun(b)
+	require.NoError(t, b.backend.Confirm("seti_1", "pm_1"))
+	_, err := b.svc.Activate(ctx, "42", "seti_1")
+	require.ErrorIs(t, err, setupintent.ErrNotPending)
+}
+
 func TestOnActiveFails(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("the mail server is down")

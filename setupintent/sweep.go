@@ -203,6 +203,9 @@ func (w *sweep) row(ctx context.Context, first, r Row, ours bool) error {
 			w.report.Lost++
 			return nil
 		default:
+			if err != nil && r.Version == first.Version { // it can't even be put off: a limit is for the others
+				w.used--
+			}
 			w.count(first, r, err)
 			return nil
 		}

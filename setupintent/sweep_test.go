@@ -216,6 +216,71 @@ func TestSweepWhenExpireFails(t *testing.T) {
 	require.Equal(t, 1, report.Failed)
 }
 
+// A row that can't be written does not use up the limit of a sweep.
+func TestSweepWhenARowCantBeWritten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.insert("stuck", time.Minute)
+	b.clock.advance(time.Hour)
+	b.expired(1)
+	b.rows.Before = func(method, id string) error {
+		if method == "Swap" && id == "stuck" {
+			return errors.New("the trigger says no")
+		}
+		return nil
+	}
+	report, err := b.svc.Sweep(ctx, b.memory, &setupintent.SweepOptions{Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Failed)
+	require.Equal(t, setupintent.Abandoned, b.status("row0"))
+}
+
+// Where the database takes no such status, the provider is asked ever more seldom.
+func TestSweepWhenTheEndIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.expired(1)
+	rows := endless{b.memory}
+	svc := b.service(rows, b.provider, nil)
+	for range 240 {
+		_, err := svc.Sweep(ctx, b.memory, nil)
+		require.NoError(t, err)
+		b.clock.advance(15 * time.Second)
+	}
+	require.Less(t, b.provider.Calls("CancelIntent"), 20, "in an hour")
+}
+
+type endless struct{ setupintent.PendingStore }
+
+func (e endless) Swap(ctx context.Context, prev, next setupintent.Row) (bool, error) {
+	if next.Status == setupintent.Abandoned {
+		return false, errors.New("violates check constraint")
+	}
+	return e.PendingStore.Swap(ctx, prev, next)
+}
+
+// An application that takes a closing row out of pending has the last word on its
+// status; its intent is canceled all the same.
+func TestSweepLeavesTheApplicationsStatus(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.expired(1)
+	b.provider.Before = func(string, string) error { return errors.New("no answer") }
+	_, err := b.svc.Sweep(ctx, b.memory, nil)
+	require.NoError(t, err)
+	r := b.load("row0")
+	require.Equal(t, setupintent.Abandoned, r.Progress.Closing())
+	require.NoError(t, b.memory.SetStatus("row0", "suspended"))
+	b.provider.Before = nil
+	for range 3 {
+		b.clock.advance(time.Hour)
+		_, err = b.svc.Sweep(ctx, b.memory, nil)
+		require.NoError(t, err)
+	}
+	require.Equal(t, setupintent.Status("suspended"), b.status("row0"))
+	require.Zero(t, b.live())
+}
+
 // What the sweeper can do nothing about is in nobody's way, however often it finds
 // it due: rows of a newer release, of another namespace, and those whose version
 // went back. What the application itself has ended, untouched, is let go of.

@@ -47,6 +47,9 @@ func rolledBack(r Row) error {
 // of the write, the row itself tells.
 func (s *Service) write(ctx context.Context, id moveID, r Row, f facts) (Row, bool, error) {
 	f.now = s.now()
+	if id == moveTakeOver || id == moveReplay {
+		f.sender = newKey()[:8]
+	}
 	next, ok := s.rules.try(id, r, f)
 	if !ok {
 		return r, false, nil
@@ -72,9 +75,6 @@ func (s *Service) write(ctx context.Context, id moveID, r Row, f facts) (Row, bo
 		return r, false, noNews(err) // it may yet take effect; the next swap finds out
 	case sameWrite(now, next):
 		s.moved(ctx, id, began, r, next)
-		if id == moveTakeOver || id == moveReplay {
-			next.Progress = next.Progress.doubted()
-		}
 		return next, true, nil
 	}
 	return now, false, nil
@@ -102,8 +102,9 @@ func (s *Service) settle(ctx context.Context, id moveID, r Row, f facts) (Row, b
 	return r, false, ErrBusy
 }
 
-// sameWrite reports whether the row now is what this process wrote: two writers
-// of one version differ in it, or have written the same.
+// sameWrite reports whether the row now is what this process wrote. Somebody else
+// may have written the same, but not where one of the two must know that it was the
+// other: a claim has its own key, a stamp its own sender.
 func sameWrite(now, wrote Row) bool {
 	a, errA := now.Progress.MarshalText()
 	b, errB := wrote.Progress.MarshalText()
