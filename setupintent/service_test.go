@@ -822,21 +822,32 @@ func TestTakeOverByAnother(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	b.clock.advance(5 * time.Second)
 
-	b.provider.Before = nil
+	sending, answered := make(chan struct{}), make(chan struct{})
+	other := &setupintenttest.FaultyProvider{Provider: b.backend, Hooks: setupintenttest.Hooks{Before: func(string, string) error {
+		close(sending)
+		<-answered
+		return setupintent.ErrThrottled
+	}}}
+	var sender sync.WaitGroup
 	rows := &setupintenttest.FaultyStore{Store: b.memory}
-	sent := 0
 	rows.Before = func(method, _ string) error {
 		if method != "Swap" {
 			return nil
 		}
 		rows.Before = nil
-		b.provider.Before = func(string, string) error { return errors.New("no answer") }
-		_, err := b.svc.Refresh(ctx, "42")
-		require.Error(t, err)
-		b.provider.Before = func(string, string) error { sent++; return nil }
+		sender.Add(1)
+		go func() {
+			defer sender.Done()
+			_, _ = b.service(b.memory, other, nil).Refresh(ctx, "42")
+		}()
+		<-sending
 		return errors.New("not written")
 	}
+	sent := 0
+	b.provider.Before = func(string, string) error { sent++; return nil }
 	_, err = b.service(rows, b.provider, nil).Refresh(ctx, "42")
+	close(answered)
+	sender.Wait()
 	require.NoError(t, err)
 	require.Zero(t, sent, "the row is another's")
 }
