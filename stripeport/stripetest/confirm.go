@@ -29,7 +29,7 @@ func confirmSetupIntent(c *call) (any, error) {
 	if c.givesMethod() {
 		pm, err = c.givenMethod(si)
 	} else {
-		pm, err = c.paymentMethod(si.PaymentMethod.id, http.StatusBadRequest)
+		pm, err = c.storedMethod(si)
 	}
 	if err != nil {
 		return nil, err

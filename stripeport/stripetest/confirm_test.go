@@ -154,6 +154,53 @@ func TestConfirmNeedsTheType(t *testing.T) {
 	require.Contains(t, got.str("error.message"), "(us_bank_account) is not allowed for this SetupIntent.")
 }
 
+// A method that suited the intent need not suit it any more when it is confirmed.
+func TestConfirmChecksTheStoredMethod(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name       string
+		attached   bool
+		path, body string // what happens in between
+		message    string
+	}{
+		{"attached to another", false, "METHOD/attach", "customer=OTHER", "does not belong to the Customer you supplied"},
+		{"intent of another", true, "INTENT", "customer=OTHER", "does not belong to the Customer you supplied"},
+		{"detached", true, "METHOD/detach", "", "was detached from a Customer. It may not be used again."},
+		{"other types", true, "INTENT", "payment_method_types[]=us_bank_account", "The PaymentMethod provided (card) is not allowed for this SetupIntent."},
+	}
+	for _, tt := range tests {
+		for flavor, confirm := range map[string]func(*testing.T, *stripetest.Server, string) reply{
+			"Stripe": func(t *testing.T, s *stripetest.Server, id string) reply {
+				return post(t, s, intentsOf+"/"+id+"/confirm", "")
+			},
+			"WooshPay": func(t *testing.T, s *stripetest.Server, id string) reply {
+				return woosh(t, s, http.MethodPost, wooshIntents+"/"+id+"/confirm", secret, `{"return_url":"https://example.com"}`)
+			},
+		} {
+			t.Run(tt.name+", "+flavor, func(t *testing.T) {
+				t.Parallel()
+				s := newFake(t)
+				owner, other := post(t, s, "/v1/customers", "").str("id"), post(t, s, "/v1/customers", "").str("id")
+				method := post(t, s, "/v1/payment_methods", "type=card&card[token]=tok_visa").str("id")
+				if tt.attached {
+					post(t, s, "/v1/payment_methods/"+method+"/attach", "customer="+owner)
+				}
+				id := create(t, s, "&customer="+owner+"&payment_method="+method).str("id")
+				fill := strings.NewReplacer("METHOD", "/v1/payment_methods/"+method, "INTENT", intentsOf+"/"+id, "OTHER", other)
+				between := post(t, s, fill.Replace(tt.path), fill.Replace(tt.body))
+				require.Equal(t, http.StatusOK, between.status, between.raw)
+
+				got := confirm(t, s, id)
+				require.Equal(t, http.StatusBadRequest, got.status, got.raw)
+				require.Contains(t, got.str("error.message"), tt.message)
+				now := get(t, s, intentsOf+"/"+id)
+				require.Equal(t, "requires_confirmation", now.str("status"))
+				require.Nil(t, now.body["latest_attempt"])
+			})
+		}
+	}
+}
+
 // page sees what a page may: with the publishable key and the client secret.
 func page(t *testing.T, s *stripetest.Server, intent reply, method, path, body string) reply {
 	t.Helper()

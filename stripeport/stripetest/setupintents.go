@@ -383,6 +383,16 @@ func (c *call) givenMethod(si *setupIntent) (*paymentMethod, error) {
 	return pm, c.suits(si, pm)
 }
 
+// storedMethod returns the intent's payment method, held against the intent once
+// more: both may have changed since.
+func (c *call) storedMethod(si *setupIntent) (*paymentMethod, error) {
+	pm, err := c.paymentMethod(si.PaymentMethod.id, http.StatusBadRequest)
+	if err != nil {
+		return nil, err
+	}
+	return pm, c.suits(si, pm)
+}
+
 // suits reports why an intent can't be set up with pm, and saves pm, if it is
 // new, if it can.
 func (c *call) suits(si *setupIntent, pm *paymentMethod) error {

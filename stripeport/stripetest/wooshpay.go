@@ -450,7 +450,7 @@ func (c *call) confirmableWoosh(si *setupIntent) (*paymentMethod, error) {
 	case statusProcessing:
 		return nil, refused(unexpectedState, "", confirmProcessing)
 	}
-	return c.paymentMethod(si.PaymentMethod.id, http.StatusBadRequest)
+	return c.storedMethod(si)
 }
 
 func (c *call) confirmWoosh(si *setupIntent, pm *paymentMethod) (any, error) {
