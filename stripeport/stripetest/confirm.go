@@ -152,6 +152,7 @@ func (s *Server) succeed(si *setupIntent, pm *paymentMethod, why cause) {
 		s.save(pm)
 		s.emit("payment_method.attached", pm, why) // before the intent's own event [2nd]
 	} else {
+		pm.hidden.Used = pm.hidden.Used || pm.Customer.id == ""
 		s.save(pm) // without a customer it can be attached to one later: stripe.com/docs/payments/cards/saving-cards-without-payment
 	}
 	s.settleAttempt(si, statusSucceeded, nil)

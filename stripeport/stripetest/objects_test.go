@@ -331,6 +331,39 @@ func TestCustomerSessions(t *testing.T) {
 	require.Equal(t, id, post(t, s, "/v1/customer_sessions", "customer="+id+"&components[buy_button][enabled]=true&expand[]=customer").str("customer.id"))
 }
 
+// One setup without a customer uses a payment method up until it is attached.
+func TestASetupUsesUpAMethodWithoutCustomer(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	const spent = "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment," +
+		" shared with a connected account without Customer attachment, or was detached from a Customer." +
+		" It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first."
+	customer := post(t, s, "/v1/customers", "").str("id")
+	method := post(t, s, "/v1/payment_methods", "type=card&card[token]=tok_visa").str("id")
+	early := create(t, s, "&payment_method="+method).str("id")
+	require.Equal(t, "succeeded", create(t, s, "&confirm=true&payment_method="+method).str("status"))
+	for name, call := range map[string][2]string{
+		"create":  {intentsOf, card + "&payment_method=" + method},
+		"update":  {intentsOf + "/" + create(t, s, "").str("id"), "payment_method=" + method},
+		"confirm": {intentsOf + "/" + create(t, s, "&customer="+customer).str("id") + "/confirm", "payment_method=" + method},
+		"stored":  {intentsOf + "/" + early + "/confirm", ""},
+	} {
+		got := post(t, s, call[0], call[1])
+		require.Equal(t, http.StatusBadRequest, got.status, name)
+		require.Equal(t, spent, got.str("error.message"), name)
+	}
+
+	require.Equal(t, http.StatusOK, post(t, s, "/v1/payment_methods/"+method+"/attach", "customer="+customer).status)
+	for range 2 {
+		require.Equal(t, "succeeded", create(t, s, "&confirm=true&customer="+customer+"&payment_method="+method).str("status"))
+	}
+	post(t, s, "/v1/payment_methods/"+method+"/detach", "")
+	require.Equal(t, http.StatusBadRequest, post(t, s, "/v1/payment_methods/"+method+"/attach", "customer="+customer).status)
+	for range 2 {
+		create(t, s, "&confirm=true&payment_method=pm_card_visa") // a new one each time
+	}
+}
+
 func TestExpand(t *testing.T) {
 	t.Parallel()
 	s := newFake(t)

@@ -32,6 +32,7 @@ type methodHidden struct {
 	Reason  string         `json:"reason,omitempty"`
 	Details map[string]any `json:"details,omitempty"` // the hash named like the type, if that is not card
 	Spent   bool           `json:"spent,omitempty"`   // detached from its customer: never again
+	Used    bool           `json:"used,omitempty"`    // set up without a customer: again only once it has one
 	Checks  *cardChecks    `json:"checks,omitempty"`  // of a card: what comes of those that are no pass
 }
 
@@ -267,7 +268,8 @@ func (c *call) copyPaymentMethod() (any, error) {
 		return nil, refused("", "payment_method", otherCustomer, original.ID, p.str("customer"))
 	}
 	pm := *original
-	pm.ID, pm.Created, pm.Customer, pm.hidden.Spent = s.ids.object("pm"), s.clock.now().Unix(), ref{}, false
+	pm.ID, pm.Created, pm.Customer = s.ids.object("pm"), s.clock.now().Unix(), ref{}
+	pm.hidden.Spent, pm.hidden.Used = false, false
 	s.save(&pm)
 	return &pm, nil
 }

@@ -403,7 +403,7 @@ func (c *call) suits(si *setupIntent, pm *paymentMethod) error {
 		}
 		return si.blame(c, e)
 	}
-	if pm.hidden.Spent {
+	if pm.hidden.Spent || pm.hidden.Used && pm.Customer.id == "" {
 		return si.blame(c, refused("", "", spentMethod))
 	}
 	if !slices.Contains(si.PaymentMethodTypes, pm.Type) {
