@@ -208,20 +208,29 @@ func (c *call) failure(err error) answer {
 		return answer{status: e.status, body: encode(map[string]any{"error": e.woosh()}), unstored: e.invalid}
 	}
 	e.SetupIntent = c.view(e.SetupIntent)
+	if c.public {
+		e = *e.public()
+	}
 	e.RequestLogURL = "https://dashboard.stripe.com/test/logs/" + c.id
 	return answer{status: e.status, body: encode(map[string]any{"error": &e}), unstored: e.invalid}
 }
 
 // view is obj as the caller may see it.
 func (c *call) view(obj any) any {
-	si, ok := obj.(*setupIntent)
-	switch {
-	case ok && c.woosh && c.public:
-		return c.srv.wooshPublic(si)
-	case ok && c.woosh:
-		return c.srv.woosh(si)
-	case ok && c.public:
-		return si.public()
+	switch obj := obj.(type) {
+	case *setupIntent:
+		switch {
+		case c.woosh && c.public:
+			return c.srv.wooshPublic(obj)
+		case c.woosh:
+			return c.srv.woosh(obj)
+		case c.public:
+			return obj.public()
+		}
+	case *paymentMethod:
+		if c.public {
+			return obj.public()
+		}
 	}
 	return obj
 }

@@ -241,6 +241,74 @@ func TestThePublishableKeySeesThirteenFields(t *testing.T) {
 	require.Equal(t, "pass", saved.str("payment_method.card.checks.address_postal_code_check"))
 }
 
+// Whose a payment method is, and the account's notes on it, are not shown to a
+// page: neither expanded nor in errors.
+func TestThePublishableKeySeesNothingOfTheCustomer(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	customer := post(t, s, "/v1/customers", "email=canary@example.com&metadata[note]=canary").str("id")
+	method := func(key, number string) reply {
+		return send(t, s, http.MethodPost, "/v1/payment_methods", key, "type=card&metadata[note]=canary&card[exp_month]=1&card[exp_year]=34&card[number]="+number)
+	}
+	shown := func(got reply, status int, at, id string) {
+		t.Helper()
+		require.Equal(t, status, got.status, got.raw)
+		require.Equal(t, id, got.str(at+"id"))
+		require.Nil(t, got.at(at+"customer"))
+		require.Equal(t, map[string]any{}, got.at(at+"metadata"))
+		require.NotContains(t, got.raw, "canary")
+		require.NotContains(t, got.raw, customer)
+	}
+
+	challenged := method(secret, "4000002760003184").str("id")
+	post(t, s, "/v1/payment_methods/"+challenged+"/attach", "customer="+customer)
+	intent := create(t, s, "&customer="+customer+"&payment_method="+challenged)
+	got := page(t, s, intent, http.MethodPost, "/confirm", "expand[]=payment_method")
+	shown(got, http.StatusOK, "payment_method.", challenged)
+	challenge(t, s, got, "fail")
+	shown(page(t, s, intent, http.MethodGet, "", ""), http.StatusOK, "last_setup_error.payment_method.", challenged)
+	wooshPage := wooshIntents + "/" + intent.str("id") + "?client_secret=" + intent.str("client_secret")
+	shown(woosh(t, s, http.MethodGet, wooshPage, publishable, ""), http.StatusOK, "last_setup_error.payment_method.", challenged)
+	own := get(t, s, intentsOf+"/"+intent.str("id"))
+	require.Equal(t, customer, own.str("last_setup_error.payment_method.customer"))
+	require.Equal(t, "canary", own.str("last_setup_error.payment_method.metadata.note"))
+
+	declined := method(secret, "4000000000000002").str("id")
+	got = page(t, s, intent, http.MethodPost, "/confirm", "payment_method="+declined)
+	shown(got, http.StatusPaymentRequired, "error.payment_method.", declined)
+	shown(got, http.StatusPaymentRequired, "error.setup_intent.last_setup_error.payment_method.", declined)
+	require.Equal(t, "0002", got.str("error.payment_method.card.last4"))
+
+	made := method(publishable, "4242424242424242")
+	shown(made, http.StatusOK, "", made.str("id"))
+	require.Equal(t, "canary", get(t, s, "/v1/payment_methods/"+made.str("id")).str("metadata.note"))
+
+	bank := post(t, s, intentsOf, "payment_method_types[]=us_bank_account&payment_method_data[type]=us_bank_account"+
+		"&payment_method_data[us_bank_account][account_number]=000123456789&payment_method_data[us_bank_account][routing_number]=110000000"+
+		"&payment_method_data[billing_details][name]=Jenny&mandate_data[customer_acceptance][type]=offline&confirm=true&payment_method_data[metadata][note]=canary")
+	got = page(t, s, bank, http.MethodPost, "/verify_microdeposits", "descriptor_code=SM44DD")
+	shown(got, http.StatusBadRequest, "error.payment_method.", bank.str("payment_method"))
+	require.Equal(t, "6789", got.str("error.payment_method.us_bank_account.last4"), "but what it is")
+	require.Contains(t, got.raw, `"payment_method":{"id":`, "in Stripe's order")
+}
+
+func TestAPageExpandsThePaymentMethodAlone(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	intent := create(t, s, "&customer="+post(t, s, "/v1/customers", "").str("id")+"&payment_method=pm_card_visa")
+	for _, name := range []string{"customer", "payment_method.customer", "latest_attempt", "latest_attempt.payment_method.customer", "mandate", "single_use_mandate"} {
+		for _, call := range [][2]string{{http.MethodGet, ""}, {http.MethodPost, "/confirm"}, {http.MethodPost, "/verify_microdeposits"}} {
+			got := page(t, s, intent, call[0], call[1], "expand[]="+name)
+			require.Equal(t, http.StatusBadRequest, got.status, got.raw)
+			require.Equal(t, "This property cannot be expanded ("+name+").", got.str("error.message"))
+		}
+		require.Equal(t, http.StatusOK, get(t, s, intentsOf+"/"+intent.str("id")+"?expand[]="+name).status)
+	}
+	got := send(t, s, http.MethodPost, "/v1/payment_methods", publishable, "type=card&card[token]=tok_visa&expand[]=customer")
+	require.Equal(t, http.StatusBadRequest, got.status, got.raw)
+	require.Equal(t, "4242", page(t, s, intent, http.MethodGet, "", "expand[]=payment_method").str("payment_method.card.last4"))
+}
+
 func TestTheClientSecretIsAsked(t *testing.T) {
 	t.Parallel()
 	s := newFake(t)

@@ -60,6 +60,19 @@ func asAPIError(err error) *apiError {
 	return internalError()
 }
 
+// public is the error as a page may see it.
+func (e *apiError) public() *apiError {
+	if e == nil || e.PaymentMethod == nil {
+		return e
+	}
+	shown := *e
+	shown.PaymentMethod = nil
+	if pm, err := decodeMethod(e.PaymentMethod); err == nil { // the fake wrote it
+		shown.PaymentMethod = encode(pm.public())
+	}
+	return &shown
+}
+
 func newError(status int, code, param, message string) *apiError {
 	e := &apiError{status: status, Code: code, Param: param, Message: message, Type: typeInvalid}
 	if code != "" {

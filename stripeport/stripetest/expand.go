@@ -57,7 +57,7 @@ func (c *call) expansions() ([][]string, error) {
 		}
 		for _, step := range rest {
 			next, ok := expandable(object)[step]
-			if !ok {
+			if !ok || c.public && name != "payment_method" { // a page has no business with the rest [U]
 				return nil, invalidParam("", "expand", "This property cannot be expanded (%s).", elide(name)) // [2nd]
 			}
 			object = next

@@ -73,6 +73,26 @@ func (pm *paymentMethod) MarshalJSON() ([]byte, error) {
 	return append(append(b[:len(b)-1], ','), tail[1:]...), nil
 }
 
+// decodeMethod reads back what MarshalJSON wrote.
+func decodeMethod(b []byte) (*paymentMethod, error) {
+	pm := new(paymentMethod)
+	if err := json.Unmarshal(b, pm); err != nil || pm.Card != nil {
+		return pm, err
+	}
+	var all map[string]any
+	err := json.Unmarshal(b, &all)
+	pm.hidden.Details, _ = all[pm.Type].(map[string]any)
+	return pm, err
+}
+
+// public is the payment method as a page may see it: whose it is, and the
+// account's notes on it, are no business of a page's. [U]
+func (pm *paymentMethod) public() *paymentMethod {
+	shown := *pm
+	shown.Customer, shown.Metadata = ref{}, map[string]string{}
+	return &shown
+}
+
 // attemptDetails is what an attempt shows of its method.
 func (pm *paymentMethod) attemptDetails() map[string]any {
 	details := map[string]any{"type": pm.Type}

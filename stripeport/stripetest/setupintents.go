@@ -88,7 +88,7 @@ type redirectToURL struct {
 }
 
 // publicIntent is what a page sees of a SetupIntent: thirteen fields, and
-// neither the metadata nor the customer.
+// neither the metadata nor the customer, nor those of its payment method.
 type publicIntent struct {
 	ID                 string      `json:"id"`
 	Object             string      `json:"object"`
@@ -109,10 +109,14 @@ func (si *setupIntent) rowID() string     { return si.ID }
 func (si *setupIntent) rowCreated() int64 { return si.Created }
 
 func (si *setupIntent) public() *publicIntent {
+	method := si.PaymentMethod
+	if pm, ok := method.object.(*paymentMethod); ok {
+		method.object = pm.public()
+	}
 	return &publicIntent{
 		ID: si.ID, Object: si.Object, CancellationReason: si.CancellationReason, ClientSecret: si.ClientSecret,
-		Created: si.Created, Description: si.Description, LastSetupError: si.LastSetupError, Livemode: si.Livemode,
-		NextAction: si.NextAction, PaymentMethod: si.PaymentMethod, PaymentMethodTypes: si.PaymentMethodTypes,
+		Created: si.Created, Description: si.Description, LastSetupError: si.LastSetupError.public(), Livemode: si.Livemode,
+		NextAction: si.NextAction, PaymentMethod: method, PaymentMethodTypes: si.PaymentMethodTypes,
 		Status: si.Status, Usage: si.Usage,
 	}
 }

@@ -130,6 +130,9 @@ func (s *Server) woosh(si *setupIntent) *wooshIntent {
 
 func (s *Server) wooshPublic(si *setupIntent) *wooshPublicIntent {
 	all := s.woosh(si)
+	if e := all.LastSetupError; e != nil && e.PaymentMethod != nil {
+		e.PaymentMethod.Customer, e.PaymentMethod.Metadata = ref{}, map[string]string{}
+	}
 	return &wooshPublicIntent{
 		ID: all.ID, Object: all.Object, CancellationReason: all.CancellationReason, ClientSecret: all.ClientSecret, Created: all.Created,
 		Description: all.Description, LastSetupError: all.LastSetupError, Livemode: all.Livemode, NextAction: all.NextAction,
