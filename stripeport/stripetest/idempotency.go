@@ -34,16 +34,32 @@ type stored struct {
 	answer      answer
 }
 
+// ringKey is an idempotency key and who used it: what a secret key was answered
+// is not for a page that comes by the same idempotency key. [U]
+type ringKey struct {
+	class string // empty for the secret key, publicClass, or an ephemeral key's customer
+	key   string
+}
+
+const publicClass = "publishable"
+
+func (c *call) ringKey() ringKey {
+	if c.public {
+		return ringKey{publicClass, c.key}
+	}
+	return ringKey{c.actor, c.key}
+}
+
 // keyring holds the idempotency keys of a server.
 type keyring struct {
-	keys  map[string]*stored
-	queue []string // of those that are done, the oldest first
+	keys  map[ringKey]*stored
+	queue []ringKey // of those that are done, the oldest first
 }
 
 // put adds an entry; only one that is done is queued to expire.
-func (k *keyring) put(key string, e *stored) {
+func (k *keyring) put(key ringKey, e *stored) {
 	if k.keys == nil {
-		k.keys = make(map[string]*stored)
+		k.keys = make(map[ringKey]*stored)
 	}
 	k.keys[key] = e
 	if e.done {
@@ -66,12 +82,12 @@ func (k *keyring) expire(now time.Time) {
 // run answered the first time. An answer that says that it is not for keeping
 // leaves the key as though it had never been used.
 func (c *call) once(run func() answer) answer {
-	key := c.key
-	if key == "" || c.r.Method != http.MethodPost || c.woosh && !c.srv.opts.WooshPayIdempotencyKeys {
+	key := c.ringKey()
+	if key.key == "" || c.r.Method != http.MethodPost || c.woosh && !c.srv.opts.WooshPayIdempotencyKeys {
 		return run()
 	}
-	if len(key) > maxKeyLength {
-		return c.failure(invalidParam("", "", "Idempotency keys can be at most %d characters long; yours is %d.", maxKeyLength, len(key))) // [U]
+	if len(key.key) > maxKeyLength {
+		return c.failure(invalidParam("", "", "Idempotency keys can be at most %d characters long; yours is %d.", maxKeyLength, len(key.key))) // [U]
 	}
 	s, now := c.srv, c.srv.clock.now()
 	entry := &stored{path: c.r.URL.Path, fingerprint: c.params.fingerprint(), at: now, request: c.id}
@@ -112,11 +128,12 @@ func (c *call) once(run func() answer) answer {
 // note writes the answer under the call's idempotency key, together with what the
 // call did. A fault may yet put another in its place. The caller holds Server.mu.
 func (c *call) note(a answer) {
-	if c.entry == nil || a.unstored || c.srv.keyring.keys[c.key] != c.entry {
+	key := c.ringKey()
+	if c.entry == nil || a.unstored || c.srv.keyring.keys[key] != c.entry {
 		return
 	}
 	c.entry.answer, c.entry.noted = a, true
-	c.srv.journal.key(c.key, c.entry)
+	c.srv.journal.key(key, c.entry)
 }
 
 func (a answer) same(b answer) bool {

@@ -3,6 +3,7 @@ package stripetest_test
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,41 @@ func TestMismatch(t *testing.T) {
 		" ('/v1/setup_intents' vs '/v1/setup_intents/"+id+"/cancel'). Try using a key other than 'K' if you meant to execute a different request.",
 		got.str("error.message"))
 	require.True(t, replayed(post(t, s, intentsOf, card, keyHeader, "K")), "and the first answer is still there")
+}
+
+// A key is its caller's: the answer to one class of API key is not replayed to
+// another, also not from a state file.
+func TestKeysOfOtherCallers(t *testing.T) {
+	t.Parallel()
+	opts := &stripetest.Options{StateFile: filepath.Join(t.TempDir(), "state")}
+	s := newFakeWith(t, opts)
+	intent := create(t, s, "&metadata[a]=b")
+	path, body := intentsOf+"/"+intent.str("id")+"/confirm", "payment_method=pm_card_visa&client_secret="+intent.str("client_secret")
+	confirmed := post(t, s, path, body, keyHeader, "k")
+	require.Equal(t, "b", confirmed.str("metadata.a"))
+	attach := func(customer, key string) reply {
+		return send(t, s, http.MethodPost, "/v1/payment_methods/"+confirmed.str("payment_method")+"/attach", key, "customer="+customer, keyHeader, "k2")
+	}
+	owner, other := post(t, s, "/v1/customers", "").str("id"), post(t, s, "/v1/customers", "").str("id")
+	appKey := func(customer string) string {
+		return post(t, s, "/v1/ephemeral_keys", "customer="+customer, "Stripe-Version", "2024-06-20").str("secret")
+	}
+	ownerKey, otherKey := appKey(owner), appKey(other)
+	require.Equal(t, http.StatusOK, attach(owner, ownerKey).status)
+
+	for range 2 {
+		got := send(t, s, http.MethodPost, path, publishable, body, keyHeader, "k")
+		require.Equal(t, http.StatusBadRequest, got.status, got.raw)
+		require.Equal(t, "You cannot confirm this SetupIntent because it has already succeeded.", got.str("error.message"))
+		require.NotContains(t, got.raw, "metadata")
+		require.Equal(t, confirmed.raw, post(t, s, path, body, keyHeader, "k").raw, "the first answer is still there")
+
+		require.True(t, replayed(attach(owner, ownerKey)))
+		require.Equal(t, http.StatusForbidden, attach(owner, otherKey).status)
+
+		require.NoError(t, s.Close())
+		s = newFakeWith(t, opts)
+	}
 }
 
 func TestADeclineIsStored(t *testing.T) {

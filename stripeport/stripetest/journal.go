@@ -36,6 +36,7 @@ type record struct {
 // keyRecord is an idempotency key and its answer.
 type keyRecord struct {
 	Key         string    `json:"key"`
+	Class       string    `json:"class,omitempty"` // of the caller; older files have none
 	Path        string    `json:"path"`
 	Fingerprint string    `json:"fingerprint"`
 	At          time.Time `json:"at"`
@@ -124,7 +125,7 @@ func (s *Server) replayKey(k *keyRecord) error {
 	if err != nil || len(sum) != sha256.Size {
 		return fmt.Errorf("fingerprint %q", k.Fingerprint)
 	}
-	s.keyring.put(k.Key, &stored{
+	s.keyring.put(ringKey{k.Class, k.Key}, &stored{
 		path: k.Path, fingerprint: [sha256.Size]byte(sum), at: k.At, request: k.Request, done: true,
 		answer: answer{status: k.Status, html: k.HTML, body: k.Body},
 	})
@@ -210,12 +211,12 @@ func (j *journal) object(obj row) {
 	j.write(r)
 }
 
-func (j *journal) key(key string, e *stored) {
+func (j *journal) key(key ringKey, e *stored) {
 	if j == nil {
 		return
 	}
 	j.write(record{Key: &keyRecord{
-		Key: key, Path: e.path, Fingerprint: hex.EncodeToString(e.fingerprint[:]), At: e.at, Request: e.request,
+		Key: key.key, Class: key.class, Path: e.path, Fingerprint: hex.EncodeToString(e.fingerprint[:]), At: e.at, Request: e.request,
 		Status: e.answer.status, HTML: e.answer.html, Body: e.answer.body,
 	}})
 }
