@@ -201,6 +201,20 @@ func TestConfirmChecksTheStoredMethod(t *testing.T) {
 	}
 }
 
+func TestOnePaymentMethodIsGiven(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	id := create(t, s, "").str("id")
+	for _, path := range []string{intentsOf, intentsOf + "/" + id, intentsOf + "/" + id + "/confirm"} {
+		got := post(t, s, path, "payment_method=pm_card_visa&payment_method_data[type]=card&payment_method_data[card][token]=tok_visa")
+		require.Equal(t, http.StatusBadRequest, got.status, path)
+		require.Equal(t, "parameters_exclusive", got.str("error.code"))
+		require.Equal(t, "You may only specify one of these parameters: payment_method, payment_method_data.", got.str("error.message"))
+	}
+	require.Empty(t, data(get(t, s, "/v1/payment_methods")), "nothing was made")
+	require.Equal(t, "requires_payment_method", get(t, s, intentsOf+"/"+id).str("status"))
+}
+
 // page sees what a page may: with the publishable key and the client secret.
 func page(t *testing.T, s *stripetest.Server, intent reply, method, path, body string) reply {
 	t.Helper()

@@ -311,9 +311,6 @@ func checkTypes(types []string) error {
 // assign sets what both create and update may set.
 func (c *call) assign(si *setupIntent) error {
 	p := c.params
-	if p.has("payment_method") && p.has("payment_method_data") {
-		return invalidParam("parameters_exclusive", "", onlyOne, "payment_method, payment_method_data")
-	}
 	if p.has("customer") {
 		cus, err := c.customer(p.str("customer"), "customer", http.StatusBadRequest)
 		if err != nil {
@@ -376,9 +373,12 @@ func (c *call) givesMethod() bool {
 func (c *call) givenMethod(si *setupIntent) (*paymentMethod, error) {
 	var pm *paymentMethod
 	var err error
-	if p := c.params; p.has("payment_method") {
+	switch p := c.params; {
+	case p.has("payment_method") && p.has("payment_method_data"):
+		return nil, invalidParam("parameters_exclusive", "", onlyOne, "payment_method, payment_method_data")
+	case p.has("payment_method"):
 		pm, err = c.paymentMethod(p.str("payment_method"), http.StatusBadRequest)
-	} else {
+	default:
 		pm, err = c.newPaymentMethod(p.at("payment_method_data"), "payment_method_data")
 	}
 	if err != nil {
