@@ -53,7 +53,8 @@ func (c *call) expansions() ([][]string, error) {
 			rest = path[1:]
 		}
 		if len(path) > maxExpansion {
-			return nil, invalidParam("", "expand", "You cannot expand more than %d levels of a property (%s).", maxExpansion, elide(name)) // [U]
+			return nil, invalidParam("property_expansion_max_depth", "",
+				"You cannot expand more than %d levels of a property. Property: %s", maxExpansion, name) // [2nd]
 		}
 		for _, step := range rest {
 			next, ok := expandable(object)[step]

@@ -387,11 +387,18 @@ func TestExpand(t *testing.T) {
 		"/" + intent.str("id") + "?expand[]=status":       "This property cannot be expanded (status).",
 		"/" + intent.str("id") + "?expand[]=customer.foo": "This property cannot be expanded (customer.foo).",
 		"?expand[]=customer":                              "This property cannot be expanded (customer). You may want to try expanding 'data.customer' instead.",
-		"/" + intent.str("id") + "?expand[]=a.b.c.d.e":    "You cannot expand more than 4 levels of a property (a.b.c.d.e).",
+		"/" + intent.str("id") + "?expand[]=a.b.c.d.e":    "You cannot expand more than 4 levels of a property. Property: a.b.c.d.e",
 		"/" + intent.str("id") + "?expand=customer":       "Invalid array",
 	} {
 		require.Equal(t, message, get(t, s, intentsOf+query).str("error.message"), query)
 	}
+
+	const deep = "latest_attempt.setup_intent.latest_attempt.payment_method.customer"
+	got = get(t, s, path+"?expand[]="+deep)
+	require.Equal(t, http.StatusBadRequest, got.status)
+	require.Equal(t, "property_expansion_max_depth", got.str("error.code"))
+	require.Equal(t, "You cannot expand more than 4 levels of a property. Property: "+deep, got.str("error.message"))
+	require.Nil(t, got.at("error.param"))
 }
 
 func TestObjectsThroughStripeGo(t *testing.T) {
