@@ -446,6 +446,22 @@ func TestConfirmingAgainAbandonsTheAttempt(t *testing.T) {
 	require.Equal(t, "No such setupintent: 'seti_x'", get(t, s, "/v1/setup_attempts?setup_intent=seti_x").str("error.message"))
 }
 
+func TestUpdatingTheMethodAbandonsTheAttempt(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	intent := create(t, s, "&confirm=true&payment_method=pm_card_authenticationRequired")
+	path := intentsOf + "/" + intent.str("id")
+	status := func() string { return get(t, s, path+"?expand[]=latest_attempt").str("latest_attempt.status") }
+	post(t, s, path, "description=x")
+	post(t, s, path, "payment_method=pm_x")
+	require.Equal(t, "requires_action", status(), "nothing was given up")
+	require.Equal(t, "requires_confirmation", post(t, s, path, "payment_method=pm_card_visa").str("status"))
+	require.Equal(t, "abandoned", status())
+	require.Equal(t, http.StatusConflict, challenge(t, s, intent, "complete").status)
+	require.Equal(t, "succeeded", post(t, s, path+"/confirm", "").str("status"))
+	require.Equal(t, "succeeded", status())
+}
+
 func TestChallengePageRefusals(t *testing.T) {
 	t.Parallel()
 	s := newFake(t)

@@ -486,6 +486,9 @@ func updateSetupIntent(c *call) (any, error) {
 	if err := c.assign(&changed); err != nil {
 		return nil, err
 	}
+	if si.Status == statusNeedsAction && changed.Status != statusNeedsAction {
+		c.srv.settleAttempt(si, attemptAbandoned, nil) // nobody waits for its customer any more
+	}
 	*si = changed
 	c.srv.save(si)
 	return si, nil
