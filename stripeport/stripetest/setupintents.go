@@ -481,7 +481,8 @@ func updateSetupIntent(c *call) (any, error) {
 		if err := checkTypes(p.strs("payment_method_types")); err != nil {
 			return nil, err
 		}
-		changed.PaymentMethodTypes, changed.AutomaticPaymentMethods = p.strs("payment_method_types"), nil
+		changed.PaymentMethodTypes = p.strs("payment_method_types")
+		changed.AutomaticPaymentMethods, changed.ConfigurationDetails = nil, nil
 	}
 	if err := c.assign(&changed); err != nil {
 		return nil, err

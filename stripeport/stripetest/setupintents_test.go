@@ -252,6 +252,18 @@ func TestUpdate(t *testing.T) {
 	require.NotContains(t, eventTypes(t, s), "setup_intent.updated")
 }
 
+func TestUpdateToTypesOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := newFake(t)
+	intent := post(t, s, intentsOf, "")
+	require.NotNil(t, intent.body["automatic_payment_methods"])
+	require.NotNil(t, intent.body["payment_method_configuration_details"])
+	got := post(t, s, intentsOf+"/"+intent.str("id"), "payment_method_types[]=us_bank_account")
+	require.Equal(t, []any{"us_bank_account"}, got.body["payment_method_types"])
+	require.Nil(t, got.body["automatic_payment_methods"])
+	require.Nil(t, got.body["payment_method_configuration_details"], "the configuration is that of the automatic ones")
+}
+
 func TestList(t *testing.T) {
 	t.Parallel()
 	s := newFake(t)
