@@ -173,17 +173,25 @@ func (d faultDocument) fault() (Fault, error) {
 func (s *Server) controlFaults(r *http.Request, decode func(any) error) (any, error) {
 	var doc struct {
 		faultDocument
-		Faults *[]faultDocument `json:"faults"`
+		Faults *[]*faultDocument `json:"faults"`
 	}
+	var docs []*faultDocument // stays nil if there is no list
+	doc.Faults = &docs
 	if err := decode(&doc); err != nil {
 		return nil, err
 	}
-	docs := []faultDocument{doc.faultDocument}
-	if doc.Faults != nil {
-		docs = *doc.Faults
+	if doc.Faults == nil { // said to be null: a fault of every call is not meant
+		return nil, errors.New(`"faults" needs a list, and was given: null`)
+	}
+	replaces := docs != nil
+	if !replaces {
+		docs = []*faultDocument{&doc.faultDocument}
 	}
 	var faults []Fault
 	for _, d := range docs {
+		if d == nil {
+			return nil, errors.New(`"faults" needs an object, and was given: null`)
+		}
 		f, err := d.fault()
 		if err != nil {
 			return nil, err
@@ -193,7 +201,7 @@ func (s *Server) controlFaults(r *http.Request, decode func(any) error) (any, er
 		}
 		faults = append(faults, f)
 	}
-	if doc.Faults != nil {
+	if replaces {
 		s.faults.replace(nil)
 	}
 	if err := s.Inject(faults...); err != nil {
@@ -294,6 +302,11 @@ func (s *Server) controlSetWebhooks(r *http.Request, decode func(any) error) (an
 	delay, err := durationOf("delay_ms", doc.DelayMS)
 	if err != nil {
 		return nil, err
+	}
+	if doc.Lose != nil {
+		if err := checkEventTypes(*doc.Lose); err != nil {
+			return nil, err
+		}
 	}
 	if doc.Mode != "" {
 		if err := s.SetWebhookMode(doc.Mode, delay); err != nil {

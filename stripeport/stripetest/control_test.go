@@ -173,6 +173,8 @@ func TestControlRefusals(t *testing.T) {
 		{"POST", "latency", `{"ms":1,"method":"PUT"}`, 400},
 		{"POST", "faults", "", 400},
 		{"POST", "faults", " null", 400},
+		{"POST", "faults", `{"faults":null}`, 400},
+		{"POST", "faults", `{"faults":[null]}`, 400},
 		{"POST", "faults", `{"status":500}x`, 400},
 		{"POST", "faults", `{"kind":"gold"}`, 400},
 		{"POST", "faults", `{"when":"during"}`, 400},
@@ -188,6 +190,8 @@ func TestControlRefusals(t *testing.T) {
 		{"POST", "webhooks", `{"mode":"delay","delay_ms":99999999999999999}`, 400},
 		{"POST", "webhooks", `{"resend":"evt_x"}`, 400},
 		{"POST", "webhooks", `{"endpoint":{"url":"nowhere"}}`, 400},
+		{"POST", "webhooks", `{"endpoint":{"url":"http://app.test","enabled_events":["setup_intent.*","foo"]}}`, 400},
+		{"POST", "webhooks", `{"mode":"drop","lose":["setup_intent.*","nope"]}`, 400},
 	}
 	for _, tt := range tests {
 		got := control(t, s, tt.method, tt.path, tt.document)
@@ -196,6 +200,10 @@ func TestControlRefusals(t *testing.T) {
 		require.Equal(t, "invalid_request_error", got.str("error.type"))
 	}
 	require.Equal(t, noon(), s.Now())
+	hooks := control(t, s, http.MethodGet, "webhooks", "")
+	require.Equal(t, "deliver", hooks.str("mode"))
+	require.Empty(t, hooks.body["lose"])
+	require.Empty(t, hooks.body["endpoints"])
 	require.Empty(t, control(t, s, http.MethodGet, "faults", "").body["faults"])
 }
 
@@ -210,11 +218,14 @@ func TestControlErrors(t *testing.T) {
 		{"faults", `{"status":"500"}`, `"status" needs a whole number, and was given: string`},
 		{"faults", `{"faults":[{"stored":1}]}`, `"stored" needs true or false, and was given: number`},
 		{"faults", `{"faults":{}}`, `"faults" needs a list, and was given: object`},
+		{"faults", `{"faults":null}`, `"faults" needs a list, and was given: null`},
+		{"faults", `{"faults":[{},null]}`, `"faults" needs an object, and was given: null`},
 		{"faults", `{"faults":[[]]}`, `"faults" needs an object, and was given: array`},
 		{"latency", `{"ms":1.5}`, `"ms" needs a whole number, and was given: number 1.5`},
 		{"clock", `{"now":"soon"}`, `"now" needs a time like 2024-06-20T12:00:00Z, and was given: "soon"`},
 		{"clock", `{"advance":"a day"}`, `"advance" needs a duration like 24h or -90s, and was given: "a day"`},
 		{"webhooks", `{"mode":true}`, `"mode" needs a string, and was given: bool`},
+		{"webhooks", `{"lose":["nope"]}`, `stripetest: "nope" is not a type of event`},
 		{"webhooks", `{"lose":[1]}`, `"lose" needs a string, and was given: number`},
 	} {
 		require.Equal(t, tt.want, control(t, s, http.MethodPost, tt.path, tt.document).str("error.message"), tt.document)

@@ -26,8 +26,20 @@ func (w Webhook) validate() error {
 	if w.APIVersion != "" && !validVersion(w.APIVersion) {
 		return fmt.Errorf("stripetest: webhook APIVersion %q is not a Stripe API version", w.APIVersion)
 	}
+	return checkEventTypes(w.Events)
+}
+
+// checkEventTypes holds names against what the types of Stripe's events look like.
+func checkEventTypes(names []string) error {
+	for _, name := range names {
+		if !validEventType(name) {
+			return fmt.Errorf("stripetest: %q is not a type of event", name)
+		}
+	}
 	return nil
 }
+
+func validEventType(name string) bool { return name == "*" || strings.Contains(name, ".") }
 
 func validEndpoint(rawURL string) bool {
 	u, err := url.Parse(rawURL)
@@ -146,7 +158,7 @@ func (c *call) checkWebhook() error {
 		return emptyParam("enabled_events")
 	}
 	for i, event := range events {
-		if event != "*" && !strings.Contains(event, ".") {
+		if !validEventType(event) {
 			return invalidParam("", "enabled_events["+strconv.Itoa(i)+"]", "Invalid enabled_events[%d]: %s is not a type of event.", i, elide(event))
 		}
 	}

@@ -300,6 +300,8 @@ func TestEndpointsOfTheOptionsOutliveReset(t *testing.T) {
 	s.Reset()
 	create(t, s, "")
 	require.Equal(t, []string{"setup_intent.created"}, r.types(t, s))
-	_, err := s.AddWebhook(stripetest.Webhook{URL: "x"})
-	require.Error(t, err)
+	for _, bad := range []stripetest.Webhook{{URL: "x"}, {URL: "http://app.test", Events: []string{"setup_intent.*", "foo"}}} {
+		_, err := s.AddWebhook(bad)
+		require.Error(t, err)
+	}
 }
