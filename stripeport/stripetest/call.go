@@ -103,6 +103,9 @@ func (c *call) serve() (answer, FaultKind) {
 func (c *call) read() error {
 	var ok bool
 	if c.route, c.path, ok = c.srv.lookup(c.r.Method, c.r.URL); !ok {
+		if c.woosh {
+			return newError(http.StatusNotFound, "", "", unrecognized(c.r.Method, c.r.URL.Path))
+		}
 		return unrecognizedURL(c.r.Method, c.r.URL.Path)
 	}
 	if err := c.authenticate(); err != nil {

@@ -49,7 +49,7 @@ func (s *Server) controlHandler() http.Handler {
 		}
 		handle := routes[r.Method+" "+path]
 		if handle == nil {
-			controlError(w, http.StatusNotFound, unrecognizedURL(r.Method, r.URL.Path).Message)
+			controlError(w, http.StatusNotFound, unrecognized(r.Method, r.URL.Path))
 			return
 		}
 		result, err := handle(r, func(v any) error { return readDocument(r.Body, v) })

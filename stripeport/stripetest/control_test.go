@@ -198,6 +198,7 @@ func TestControlRefusals(t *testing.T) {
 		require.Equal(t, tt.status, got.status, tt.method+" "+tt.path+" "+tt.document)
 		require.NotEmpty(t, got.str("error.message"))
 		require.Equal(t, "invalid_request_error", got.str("error.type"))
+		require.NotContains(t, got.raw, "support.stripe.com", "nobody knows of the control API there")
 	}
 	require.Equal(t, noon(), s.Now())
 	hooks := control(t, s, http.MethodGet, "webhooks", "")

@@ -104,10 +104,16 @@ func missing(status int, kind, param, id string) *apiError {
 }
 
 func unrecognizedURL(method, path string) *apiError {
+	return newError(http.StatusNotFound, "", "", unrecognized(method, path)+seeDocs)
+}
+
+// unrecognized is what is to say outside of Stripe's API, whose documents are no
+// help there.
+func unrecognized(method, path string) string {
 	message := fmt.Sprintf("Unrecognized request URL (%s: %s).", method, path)
 	if len(path) > 1 && strings.HasSuffix(path, "/") {
 		message += " If you are trying to list objects, remove the trailing slash." +
 			" If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code."
 	}
-	return newError(http.StatusNotFound, "", "", message+seeDocs)
+	return message
 }

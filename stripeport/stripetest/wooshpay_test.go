@@ -164,6 +164,7 @@ func TestWooshPayRefusals(t *testing.T) {
 			require.Contains(t, []string{"type", "code", "decline_code", "message", "param"}, member, "%s: it is not documented", name)
 		}
 		require.NotContains(t, got.raw, "secretsecret", name)
+		require.NotContains(t, got.raw, "stripe.com", name)
 		if tc.status == http.StatusUnauthorized {
 			require.Equal(t, `Basic realm="WooshPay"`, got.header.Get("WWW-Authenticate"), name)
 		}
