@@ -19,7 +19,7 @@ const (
 // Facts about errors that could not be settled without api.stripe.com.
 const (
 	statusPublishableKey = http.StatusUnauthorized          // [U] 401 or 403
-	typeKeyInUse         = typeInvalid                      // [U] quoted differently by different projects
+	typeKeyInUse         = typeInvalid                      // [2nd], by a gateway that matches it; others' stubs have idempotency_error
 	codeSecretMismatch   = "setup_intent_invalid_parameter" // [U]
 )
 
