@@ -44,7 +44,7 @@ type CustomerRequest struct {
 // customer returns the id of the row's customer, and makes it first if there is
 // none. An empty id without an error means that the row has moved on.
 func (b *begin) customer(ctx, work context.Context, r Row) (Row, string, error) {
-	c := r.Progress.read().Customer
+	c := b.rules.customerOf(r.Progress.read())
 	fresh := false
 	var won bool
 	var err error

@@ -205,6 +205,59 @@ func TestCustomerCarriedOn(t *testing.T) {
 	require.Len(t, c.made, 1)
 }
 
+// A customer of test mode, or of another namespace, says nothing to a live key.
+func TestCustomerOfAnotherMode(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []error{nil, errors.New("answer lost")} {
+		c := &customers{after: first(1, lost)}
+		b := newBench(t, withCustomers(c))
+		_, err := b.svc.Begin(ctx, "42", nil)
+		require.ErrorIs(t, err, lost)
+		require.NoError(t, b.memory.Insert("43", time.Time{}))
+		r := b.load("43")
+		next := r
+		next.Progress = b.row().Progress.Successor(time.Time{})
+		ok, err := b.memory.Swap(ctx, r, next)
+		require.NoError(t, err)
+		require.True(t, ok)
+
+		opts := withCustomers(c)
+		opts.Namespace = "elsewhere"
+		in, err := b.service(b.memory, b.provider, opts).Begin(ctx, "43", nil)
+		require.NoError(t, err)
+		require.Equal(t, "cus_2", in.Customer)
+		require.Equal(t, "cus_2", b.load("43").Progress.CustomerID())
+	}
+}
+
+// A key that turns too old while the guard is asked does not make a list say
+// anything sooner.
+func TestCustomerKeyTurnsOldMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := &customers{before: first(2, errors.New("lost"))}
+	opts := withCustomers(c)
+	opts.TTL = 48 * time.Hour
+	var b *bench
+	old := false
+	opts.Guard = func(context.Context, setupintent.Row) error {
+		if old {
+			b.clock.advance(2 * time.Second)
+		}
+		return nil
+	}
+	b = newBench(t, opts)
+	_, err := b.svc.Begin(ctx, "42", nil)
+	require.ErrorIs(t, err, setupintent.ErrUnresolved)
+	b.clock.advance(setupintent.KeyLife - 30*time.Second)
+	_, err = b.svc.Begin(ctx, "42", nil)
+	require.ErrorIs(t, err, setupintent.ErrUnresolved)
+	old = true
+	b.clock.advance(29 * time.Second)
+	_, err = b.svc.Begin(ctx, "42", nil)
+	require.ErrorIs(t, err, setupintent.ErrUnresolved, "the second send may still be on its way")
+	require.Empty(t, c.made)
+}
+
 // What is issued for a customer comes after the customer and before the intent,
 // once.
 func TestBeginFor(t *testing.T) {

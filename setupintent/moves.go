@@ -396,7 +396,7 @@ var moves = [...]move{
 	// It can't be undone, so later rows of the subject carry on with it. Its id is
 	// taken down by the claim of the intent.
 	moveCustomer: {"customer", ours, []Phase{None}, func(d *draft, f facts) bool {
-		if d.Customer != nil || d.deadlineOver(f.now) || d.Attempts >= d.maxAttempts {
+		if d.customerOf(d.progress) != nil || d.deadlineOver(f.now) || d.Attempts >= d.maxAttempts {
 			return false
 		}
 		d.begin(f.now)
@@ -459,6 +459,7 @@ var moves = [...]move{
 
 // begin is the first write for a row, or a later one for another attempt.
 func (d *draft) begin(now time.Time) {
+	d.Customer = d.customerOf(d.progress)
 	if d.Deadline.IsZero() {
 		d.Deadline = now.Add(d.ttl)
 	}
@@ -502,6 +503,15 @@ func (ru *rules) try(id moveID, r Row, f facts) (Row, bool) {
 		next.Progress = Progress{p: &p}
 	}
 	return next, true
+}
+
+// customerOf returns the customer of p. One of another namespace or mode, which the
+// row has from its subject's row before it, is none here.
+func (ru *rules) customerOf(p progress) *effect {
+	if p.Namespace != ru.namespace || p.Live != ru.live {
+		return nil
+	}
+	return p.Customer
 }
 
 // speaks reports whether an intent of p is one that this service's provider

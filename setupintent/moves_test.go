@@ -101,7 +101,9 @@ func TestMoves(t *testing.T) {
 			require.Fail(t, "a row of another namespace was moved", say...)
 		}
 		require.GreaterOrEqual(t, after.Attempts, before.Attempts, say...)
-		if c := before.Customer; c != nil && id != setupintent.MoveActivate && id != setupintent.MoveClaim && id != setupintent.MoveCustomerNone {
+		if c := before.Customer; c != nil && before.Namespace != after.Namespace {
+			require.True(t, after.Customer == nil || after.Customer.Key != c.Key || after.Customer.ID != c.ID, say...)
+		} else if c != nil && id != setupintent.MoveActivate && id != setupintent.MoveClaim && id != setupintent.MoveCustomerNone {
 			require.NotNil(t, after.Customer, say...)
 			require.Equal(t, c.ID, after.Customer.ID, say...)
 			require.Equal(t, c.Key, after.Customer.Key, say...)

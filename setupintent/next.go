@@ -44,7 +44,7 @@ func (ru *rules) next(r Row, now time.Time) (step, time.Time) {
 	switch {
 	case p.Phase != Closing && (d.deadlineOver(now) || len(p.Failed) >= ru.maxDeclines):
 		return end, time.Time{}
-	case p.Phase == None && p.Customer.underWay():
+	case p.Phase == None && ru.customerOf(p).underWay():
 		return p.Customer.wait(now)
 	case p.Phase == None:
 		return rest, time.Time{}

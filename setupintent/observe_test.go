@@ -182,6 +182,7 @@ func TestObserve(t *testing.T) {
 		{"the intent is unknown", nil, func(b *bench) {
 			begun(b)
 			b.fails("GetIntent", setupintent.ErrNotFound)
+			b.clock.advance(b.row().Due.Sub(b.clock.now()))
 			_, err := b.svc.Refresh(ctx, "42")
 			require.ErrorIs(b.t, err, setupintent.ErrMismatch)
 		}, []string{

@@ -180,9 +180,12 @@ func unknownIntent(r Row) error {
 
 func (s *Service) atHand(r Row) bool { return r.Progress.read().Intent.atHand(r.Due, s.now()) }
 
-// setAside puts the row off for a day: a person has to look.
+// setAside puts the row off for a day if it is due: a person has to look.
 func (s *Service) setAside(ctx context.Context, r Row, why error) (Row, bool, error) {
 	s.report(ctx, r, "mismatch", why)
+	if !s.atHand(r) {
+		return r, false, fail(r, why, 0)
+	}
 	next, _, err := s.write(ctx, moveUnknown, r, facts{})
 	if err != nil {
 		return r, false, err

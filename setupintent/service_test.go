@@ -740,6 +740,9 @@ func TestActivateChecksWhoseIntentItIs(t *testing.T) {
 			require.Equal(t, setupintent.Pending, b.row().Status)
 			_, err = svc.Refresh(ctx, "42")
 			require.ErrorIs(t, err, setupintent.ErrMismatch)
+			b.clock.advance(b.row().Due.Sub(b.clock.now()))
+			_, err = svc.Refresh(ctx, "42")
+			require.ErrorIs(t, err, setupintent.ErrMismatch)
 			require.Equal(t, b.clock.now().Add(24*time.Hour), b.row().Due)
 			_, err = b.svc.Activate(ctx, "42", in.ID)
 			require.NoError(t, err, "unchanged, it is the row's")
@@ -1182,10 +1185,16 @@ func TestUnknownAtTheProvider(t *testing.T) {
 	b := newBench(t, nil)
 	begun(b)
 	b.provider.Before = failing("GetIntent", always(setupintent.ErrNotFound))
+	before := b.row()
 	for range 2 {
 		_, err := b.svc.Begin(ctx, "42", nil)
 		require.ErrorIs(t, err, setupintent.ErrMismatch, "never a second intent")
 	}
+	require.Equal(t, before, b.row(), "however often the page asks")
+	b.clock.advance(before.Due.Sub(b.clock.now()))
+	report, err := b.svc.Sweep(ctx, b.memory, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Failed)
 	require.Equal(t, b.clock.now().Add(24*time.Hour), b.row().Due)
 	require.Equal(t, 1, b.provider.Calls("CreateIntent"))
 }

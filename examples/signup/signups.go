@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/cardonfile/cardonfile/setupintent"
 	"github.com/cardonfile/cardonfile/store"
 )
 
@@ -17,9 +17,9 @@ import (
 type signups struct {
 	*store.Store
 	db         *sql.DB
+	dialect    store.Dialect
+	ttl        time.Duration
 	countCards string // saved ones of a subject
-
-	opening sync.Mutex // so that of two requests for one e-mail one is told that the row is new
 }
 
 func openSignups(ctx context.Context, d database, ttl time.Duration) (*signups, error) {
@@ -40,7 +40,7 @@ func openSignups(ctx context.Context, d database, ttl time.Duration) (*signups, 
 	if d.dialect == store.PostgreSQL {
 		count = strings.Replace(count, "?", "$1", 1)
 	}
-	return &signups{Store: s, db: db, countCards: count}, nil
+	return &signups{Store: s, db: db, dialect: d.dialect, ttl: ttl, countCards: count}, nil
 }
 
 func (s *signups) close() error { return s.db.Close() }
@@ -52,8 +52,6 @@ var errTaken = errors.New("the e-mail has an account already")
 // errTaken if the e-mail has an account, one of whose rows may be pending again:
 // a card is being replaced, which is not for whoever knows the e-mail.
 func (s *signups) begin(ctx context.Context, email string) (id string, isNew bool, err error) {
-	s.opening.Lock()
-	defer s.opening.Unlock()
 	var cards int
 	if err := s.db.QueryRowContext(ctx, s.countCards, email).Scan(&cards); err != nil {
 		return "", false, err
@@ -61,12 +59,20 @@ func (s *signups) begin(ctx context.Context, email string) (id string, isNew boo
 	if cards > 0 {
 		return "", false, errTaken
 	}
-	latest, err := s.Latest(ctx, s.db, email)
-	if err != nil && !errors.Is(err, setupintent.ErrNotFound) {
+	// Of all the requests for one e-mail, to however many processes, the row is new
+	// to the one that drew its id.
+	var drawn string
+	rows, err := store.New(s.db, s.dialect, &store.Options{TTL: s.ttl, NewID: func() string {
+		var b [12]byte
+		_, _ = rand.Read(b[:]) // never fails: crypto/rand
+		drawn = hex.EncodeToString(b[:])
+		return drawn
+	}})
+	if err != nil {
 		return "", false, err
 	}
-	row, err := s.Open(ctx, s.db, email)
-	return row.ID, row.ID != latest.ID, err
+	row, err := rows.Open(ctx, s.db, email)
+	return row.ID, row.ID == drawn, err
 }
 
 // email returns whose row it is.
