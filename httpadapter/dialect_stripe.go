@@ -555,7 +555,7 @@ func stripeOutcome(f failure) (int, stripeError) {
 		e.Code = "rate_limit"
 		e.Message = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
 	case badKey:
-		e.Message = "Idempotency keys can be at most 255 characters long."
+		e.Message = "Idempotency keys have 1 to 255 printable ASCII characters."
 	case badType:
 		e.Message = "Invalid request (check that your POST content type is application/x-www-form-urlencoded)." +
 			" If you have any questions, we can help at https://support.stripe.com/."

@@ -493,7 +493,7 @@ func TestStripeHeaders(t *testing.T) {
 	require.Empty(t, a.Header().Get("Stripe-Version"))
 	a = ask("Idempotency-Key", strings.Repeat("k", 256))
 	require.Equal(t, 400, a.Code)
-	require.Equal(t, "Idempotency keys can be at most 255 characters long.", a.err.Message)
+	require.Equal(t, "Idempotency keys have 1 to 255 printable ASCII characters.", a.err.Message)
 	require.NotEqual(t, a.Header().Get("Request-Id"), ask().Header().Get("Request-Id"))
 	require.Contains(t, w.log.String(), a.Header().Get("Request-Id"), "the log has it, too")
 }

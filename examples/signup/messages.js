@@ -7,7 +7,7 @@ const messages = {
 	rate_limited: 'That was a lot of tries. Please wait a minute, and try again.',
 
 	pending_not_found: 'We do not know this signup any more. Please start again.',
-	abandoned: 'This signup is no longer open. Please start again; it takes a minute.',
+	abandoned: 'This signup is no longer open: its time is over, or too many cards were declined. Please start again; it takes a minute.',
 	cancelled: 'This signup was cancelled. Please start again.',
 	closing: 'This signup is being closed. Please start again.',
 	not_pending: 'This signup is over. Please start again.',

@@ -154,7 +154,7 @@ button[value=complete] { background: #635bff; color: #fff }
 <main>
 <h1>3D Secure test page</h1>
 `
-	challengeForm = `<p>This page of the fake Stripe stands for the one of a bank.</p>
+	challengeForm = `<p>This page of the fake Stripe stands in for a bank's.</p>
 <form method="post">
 <button name="outcome" value="complete">Complete</button>
 <button name="outcome" value="fail">Fail</button>

@@ -261,7 +261,7 @@ func TestOver(t *testing.T) {
 	t.Parallel()
 	for code, message := range map[string]string{
 		"pending_not_found": "We do not know this signup any more.",
-		"abandoned":         "This signup is no longer open.",
+		"abandoned":         "This signup is no longer open: its time is over, or too many cards were declined.",
 		"cancelled":         "This signup was cancelled.",
 		"closing":           "This signup is being closed.",
 	} {
@@ -296,7 +296,7 @@ func TestExpired(t *testing.T) {
 	d.canceled()
 	b.press("\r")
 	b.until(shown("#notice"))
-	require.Contains(t, b.text("#notice"), "This signup is no longer open.")
+	require.Contains(t, b.text("#notice"), "This signup is no longer open: its time is over, or too many cards were declined.")
 	b.noLeak(d.site)
 
 	b.fill("#email", "ada@example.com") // again, on another row
@@ -321,7 +321,7 @@ func TestTooManyCards(t *testing.T) {
 	b.press("\r")
 	b.until(shown("#details"))
 	b.until(shown("#notice"))
-	require.Contains(t, b.text("#notice"), "This signup is no longer open.")
+	require.Contains(t, b.text("#notice"), "This signup is no longer open: its time is over, or too many cards were declined.")
 	b.noLeak(d.site)
 }
 
