@@ -32,15 +32,16 @@ func main() {
 	dsn := flag.String("dsn", "", "`address` of the database")
 	stripe := flag.String("stripe", "", "`URL` of the provider")
 	addr := flag.String("addr", "127.0.0.1:0", "`address` to listen at")
+	sweep := flag.Bool("sweep", true, "sweep, too")
 	fake := flag.Duration("fake", 0, "be the provider, with this latency, instead")
 	flag.Parse()
-	if err := run(*driver, *dsn, *stripe, *addr, *fake); err != nil {
+	if err := run(*driver, *dsn, *stripe, *addr, *sweep, *fake); err != nil {
 		fmt.Fprintln(os.Stderr, "serve:", err)
 		os.Exit(1) //nolint:forbidigo // a program
 	}
 }
 
-func run(driver, dsn, stripe, addr string, latency time.Duration) error {
+func run(driver, dsn, stripe, addr string, sweep bool, latency time.Duration) error {
 	go func() { // the process that started this one holds its standard input open
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(1) //nolint:forbidigo // a program
@@ -50,7 +51,7 @@ func run(driver, dsn, stripe, addr string, latency time.Duration) error {
 	if latency > 0 {
 		handler, err = provider(latency)
 	} else {
-		handler, err = application(driver, dsn, stripe)
+		handler, err = application(driver, dsn, stripe, sweep)
 	}
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func provider(latency time.Duration) (http.Handler, error) {
 
 var dialects = map[string]store.Dialect{"pgx": store.PostgreSQL, "mysql": store.MySQL, "sqlite": store.SQLite}
 
-func application(driver, dsn, stripe string) (http.Handler, error) {
+func application(driver, dsn, stripe string, sweep bool) (http.Handler, error) {
 	if stripe == "" {
 		return nil, errors.New("no provider")
 	}
@@ -107,9 +108,11 @@ func application(driver, dsn, stripe string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A sweeper that takes over what processes before left 15 s ago, and is killed
-	// in the middle, too.
-	go svc.Run(context.Background(), rows, 50*time.Millisecond, nil) //nolint:errcheck // it ends with the process
+	if sweep {
+		// A sweeper that takes over what processes before left 15 s ago, and is
+		// killed in the middle, too.
+		go svc.Run(context.Background(), rows, 50*time.Millisecond, nil) //nolint:errcheck // it ends with the process
+	}
 	h, err := httpadapter.New(svc, nil)
 	if err != nil {
 		return nil, err
