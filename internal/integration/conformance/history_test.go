@@ -112,8 +112,10 @@ func TestHistories(t *testing.T) {
 					require.NotZero(t, unknown, "no connection was cut in the middle")
 				}
 				model := history.ToModel()
-				result := porcupine.CheckOperationsTimeout(model, ops, 60*time.Second)
-				require.Equal(t, porcupine.Ok, result)
+				// Unknown is a verdict on the machine, so there is ample time.
+				result := porcupine.CheckOperationsTimeout(model, ops, 10*time.Minute)
+				require.NotEqual(t, porcupine.Illegal, result, "it is not linearizable")
+				require.Equal(t, porcupine.Ok, result, "the machine was too slow to tell")
 				t.Logf("%d operations, %d of them unknown", len(ops), unknown)
 			})
 		}
