@@ -179,14 +179,26 @@ func (t *suiteT) unknown(err error) {
 // discreet checks that err does not tell the secret.
 func (t *suiteT) discreet(err error, secret string) {
 	t.Helper()
-	if secret == "" {
+	if err == nil || secret == "" {
 		return
 	}
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		for _, s := range []string{fmt.Sprintf("%v", e), fmt.Sprintf("%+v", e), fmt.Sprintf("%#v", e)} {
-			t.mustf(!strings.Contains(s, secret), "the error tells the client secret")
-		}
+	for _, s := range []string{fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+		t.mustf(!strings.Contains(s, secret), "the error tells the client secret")
 	}
+	for _, cause := range causes(err) {
+		t.discreet(cause, secret)
+	}
+}
+
+// causes returns what err wraps, in either form.
+func causes(err error) []error {
+	switch e := err.(type) { //nolint:errorlint // of this error, not of those that it wraps
+	case interface{ Unwrap() error }:
+		return []error{e.Unwrap()}
+	case interface{ Unwrap() []error }:
+		return e.Unwrap()
+	}
+	return nil
 }
 
 var providerChecks = []providerCheck{

@@ -263,7 +263,40 @@ var brokenProviders = map[string]func(*setupintenttest.FaultyProvider) setupinte
 			return nil
 		}}
 	},
+	"tells the secret in a cause": func(p *setupintenttest.FaultyProvider) setupintent.Provider {
+		return leaky{p, func(cause error) error { return wrapped{cause} }}
+	},
+	"tells the secret in one of several causes": func(p *setupintenttest.FaultyProvider) setupintent.Provider {
+		return leaky{p, func(cause error) error { return joined{[]error{errNoAnswer, wrapped{cause}}} }}
+	},
 }
+
+// leaky puts the secret of an intent that was made into what the error wraps.
+type leaky struct {
+	*setupintenttest.FaultyProvider
+	wrap func(cause error) error
+}
+
+func (p leaky) CreateIntent(ctx context.Context, req setupintent.IntentRequest) (setupintent.Intent, error) {
+	in, err := p.FaultyProvider.CreateIntent(ctx, req)
+	if errors.Is(err, errNoAnswer) {
+		made, _ := p.Provider.CreateIntent(ctx, req)
+		err = p.wrap(errors.New(made.ClientSecret.Reveal()))
+	}
+	return in, err
+}
+
+// wrapped and joined say nothing of what they wrap.
+type (
+	wrapped struct{ cause error }
+	joined  struct{ causes []error }
+)
+
+func (wrapped) Error() string   { return "no answer" }
+func (e wrapped) Unwrap() error { return e.cause }
+
+func (joined) Error() string     { return "no answer" }
+func (e joined) Unwrap() []error { return e.causes }
 
 type brokenProvider struct {
 	*setupintenttest.FaultyProvider
