@@ -92,12 +92,25 @@ func newProcesses(t *testing.T, binaries string) *processes {
 	return &processes{binaries, t.TempDir(), freeAddr(t), freeAddr(t)}
 }
 
+// drawn are the ports that tests of this run have, listening or not.
+var (
+	drawnMu sync.Mutex
+	drawn   = map[int]bool{}
+)
+
 // freeAddr is an address that nobody else takes before it is used again: its port
-// is below those that are given out.
+// is below those that are given out, and drawn once.
 func freeAddr(t *testing.T) string {
 	t.Helper()
+	drawnMu.Lock()
+	defer drawnMu.Unlock()
 	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
+		port := 10000 + rand.IntN(20000)
+		if drawn[port] {
+			continue
+		}
+		drawn[port] = true
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			require.NoError(t, l.Close())
 			return l.Addr().String()

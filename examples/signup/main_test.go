@@ -86,7 +86,7 @@ func TestCallerGoesAway(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	id := d.post(t, prefix, `{"email":"a@example.com"}`).text("pendingId")
-	slow := send(t, http.MethodPost, d.fakeURL+"/_stripetest/latency", "", `{"ms":300}`)
+	slow := send(t, http.MethodPost, d.fakeURL+"/_stripetest/latency", "", `{"ms":3000}`)
 	require.Equal(t, http.StatusOK, slow.status, slow)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
