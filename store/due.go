@@ -86,9 +86,10 @@ func (s *Store) duePage(ctx context.Context, now time.Time, after setupintent.Ro
 }
 
 // Expire ends, as abandoned, at most limit untouched rows whose deadline is not
-// after now, the oldest first, in one statement. It returns how many; fewer than
-// limit means that there were no more, or that others were at them. A row that
-// has ever been claimed is not its business: that takes calls to the provider.
+// after now, the oldest first, a statement at a time. It returns how many, of
+// those that it knows to be committed, even with an error; fewer than limit,
+// without one, means that there were no more, or that others were at them. A row
+// that has ever been claimed is not its business: that takes calls to the provider.
 //
 // Of calls with the same now, one may go on where the last one ended; then a row
 // that has come to be due before that is ended after the others.
@@ -113,25 +114,48 @@ func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, erro
 func (s *Store) expire(ctx context.Context, from, now time.Time, limit int) (n int, last time.Time, err error) {
 	ended, pending, due := s.table.word(setupintent.Abandoned), s.table.word(setupintent.Pending), s.dialect.time(now)
 	_, err = s.again(func() (bool, error) {
+		var err error
 		if s.dialect == PostgreSQL {
-			var at sql.NullTime
-			err := s.db.QueryRowContext(ctx, s.sql.expire, s.dialect.time(from), pending, due, limit, ended, pending, due).Scan(&n, &at)
-			last = at.Time
+			n, last, err = s.expireCommitted(ctx, s.dialect.time(from), pending, due, limit, ended, pending, due)
 			return true, err
 		}
 		args := []any{ended, pending, due, limit}
 		if s.dialect == SQLite {
 			args = []any{ended, pending, due, pending, due, limit}
 		}
-		result, err := s.db.ExecContext(ctx, s.sql.expire, args...)
-		if err != nil {
-			return true, err
-		}
-		count, err := result.RowsAffected()
-		n = int(count)
+		n, err = s.expireAffected(ctx, args...)
 		return true, err
 	})
 	return n, last, err
+}
+
+// expireCommitted runs the statement of PostgreSQL. Where a session's default is a
+// stricter isolation, two sweepers would undo each other's statements without end;
+// this one looks at each row again once it has locked it, and needs no snapshot.
+func (s *Store) expireCommitted(ctx context.Context, args ...any) (int, time.Time, error) {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back; else the error that led here is the one to return
+	var n int
+	var last sql.NullTime
+	if err := tx.QueryRowContext(ctx, s.sql.expire, args...).Scan(&n, &last); err != nil {
+		return 0, time.Time{}, err
+	}
+	if err := tx.Commit(); err != nil { // of a deferred constraint, say: then no row was ended
+		return 0, time.Time{}, err
+	}
+	return n, last.Time, nil
+}
+
+func (s *Store) expireAffected(ctx context.Context, args ...any) (int, error) {
+	result, err := s.db.ExecContext(ctx, s.sql.expire, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
 }
 
 // A bookmark is where the last Expire ended. In PostgreSQL the rows that were

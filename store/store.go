@@ -72,8 +72,8 @@ type Options struct {
 // processes on one table.
 //
 // Each method but those that take a [Querier] uses a connection of the pool for
-// one statement, or, where Options.OnActive runs, for one transaction, and
-// commits before it returns. A service on the store must therefore not be
+// one statement, or, where Options.OnActive runs and in PostgreSQL's Expire, for one
+// transaction, and commits before it returns. A service on the store must therefore not be
 // called inside a transaction that has written the row: it would wait for it.
 //
 // Times are kept in UTC, to the microsecond: timestamptz in PostgreSQL,

@@ -2,8 +2,10 @@ package conformance_test
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,4 +107,79 @@ func TestExpireAtOnce(t *testing.T) {
 		require.Equal(t, all, total)
 		require.Equal(t, all, r.count(t, `SELECT COUNT(*) FROM {t} WHERE {status} = 'abandoned' AND {version} = 2`))
 	})
+}
+
+// Nor does a session's isolation turn them against each other.
+func TestExpireAtOnceIsolated(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for i, e := range []dbtest.Engine{
+		dbtest.Postgres.With("default_transaction_isolation=serializable"),
+		dbtest.Postgres.With("default_transaction_isolation=repeatable%20read"),
+		dbtest.LibPQ.With("default_transaction_isolation=serializable"),
+		dbtest.MariaDB.With("tx_isolation=%27SERIALIZABLE%27"),
+		dbtest.MariaDB.With("innodb_snapshot_isolation=ON"),
+	} {
+		t.Run(fmt.Sprint(i, " ", e.Driver), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			r := layouts[0].open(t, e.Open(t), e, store.Options{})
+			const all = 10000
+			r.fill(t, all, setupintent.Pending, now)
+			var sweepers sync.WaitGroup
+			var total atomic.Int64
+			for range 4 {
+				sweepers.Go(func() {
+					for total.Load() < all {
+						n, err := r.store.Expire(ctx, now, 200)
+						total.Add(int64(n))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			sweepers.Wait()
+			require.EqualValues(t, all, total.Load())
+			require.Equal(t, all, r.count(t, `SELECT COUNT(*) FROM {t} WHERE {status} = 'abandoned' AND {version} = 2`))
+		})
+	}
+}
+
+// What is rolled back is not counted: not at the commit, where a deferred trigger
+// refuses it, and not by the second statement, of the rows before the bookmark.
+func TestExpireCountsCommitted(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	now := time.Now()
+	for _, e := range []dbtest.Engine{dbtest.Postgres, dbtest.LibPQ} {
+		t.Run(e.Driver, func(t *testing.T) {
+			t.Parallel()
+			r := layouts[0].open(t, e.Open(t), e, store.Options{})
+			insert := func(id string, ago time.Duration) { require.NoError(t, r.insert(id, now.Add(-ago))) }
+			abandoned := func() int { return r.count(t, `SELECT COUNT(*) FROM {t} WHERE {status} = 'abandoned'`) }
+			require.NoError(t, r.exec(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the row % is to stay', NEW.id; END $$`))
+			require.NoError(t, r.exec(`CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON {t} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id LIKE 'stays%') EXECUTE FUNCTION refuse()`))
+
+			insert("stays, too", time.Minute)
+			n, err := r.store.Expire(ctx, now, 10)
+			require.ErrorContains(t, err, "is to stay")
+			require.Zero(t, n)
+			require.Zero(t, abandoned())
+			r.delete("stays, too")
+
+			insert("a", time.Hour)
+			insert("b", time.Minute)
+			n, err = r.store.Expire(ctx, now, 1)
+			require.NoError(t, err)
+			require.Equal(t, 1, n) // and there is the bookmark
+			insert("stays", 2*time.Hour)
+			n, err = r.store.Expire(ctx, now, 2)
+			require.ErrorContains(t, err, "is to stay")
+			require.Equal(t, 1, n)
+			require.Equal(t, 2, abandoned())
+		})
+	}
 }
