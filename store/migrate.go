@@ -242,11 +242,11 @@ func lockSQLite(ctx context.Context, conn *sql.Conn, f func(Querier) error) erro
 }
 
 // Check returns an error if the table, one of its columns or the index that finds
-// due rows is missing, if the ids are of another type, or if the status column, a
-// number or an enum, can't hold one of the words. SQLite does not know the latter
-// two, and a word that is too long or that a constraint refuses is not noticed. It
-// is for setupintent.Service.Check, at the start of a program, or a readiness
-// probe.
+// due rows is missing, if the ids are of another type, if the status column, a
+// number or an enum, can't hold one of the words, or if PostgreSQL pads either with
+// spaces. SQLite does not know the types, and a word that is too long or that a
+// constraint refuses is not noticed. It is for setupintent.Service.Check, at the
+// start of a program, or a readiness probe.
 func (s *Store) Check(ctx context.Context) error {
 	schema, name := "", s.table.Name
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
@@ -255,6 +255,9 @@ func (s *Store) Check(ctx context.Context) error {
 	err := s.checkColumns(ctx)
 	if err == nil && s.dialect == MySQL {
 		err = s.checkTypes(ctx, schema, name)
+	}
+	if err == nil && s.dialect == PostgreSQL {
+		err = s.checkPadding(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("store: the table %s is not what New was told (%s): %w", s.table.Name, s.columns(), err)
@@ -287,6 +290,23 @@ func (s *Store) checkColumns(ctx context.Context) error {
 	defer rows.Close() //nolint:errcheck // rows.Err tells
 	rows.Next()
 	return rows.Err()
+}
+
+// checkPadding refuses PostgreSQL's char(n), of which every value is padded with
+// spaces: "pending  " is not pending.
+func (s *Store) checkPadding(ctx context.Context) error {
+	var column, padded string
+	err := s.db.QueryRowContext(ctx, `SELECT a.attname, format_type(a.atttypid, a.atttypmod)
+		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+		WHERE a.attrelid = to_regclass($1) AND a.attname IN ($2, $3) AND 'bpchar'::regtype IN (t.oid, t.typbasetype)
+		ORDER BY a.attnum LIMIT 1`, s.dialect.quote(s.table.Name), s.table.ID, s.table.Status).Scan(&column, &padded)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("the column %s is of the type %s, which pads what it holds with spaces: use varchar or text", column, padded)
 }
 
 // checkTypes looks at the types of the columns in MySQL, which compares anything

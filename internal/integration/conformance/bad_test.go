@@ -245,6 +245,45 @@ func TestCheckTypes(t *testing.T) {
 	}
 }
 
+// PostgreSQL pads what char(n) holds: no row would be found, or pending.
+func TestCheckPadding(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, e := range []dbtest.Engine{dbtest.Postgres, dbtest.LibPQ} {
+		t.Run(e.Driver, func(t *testing.T) {
+			t.Parallel()
+			db := e.Open(t)
+			exec := func(query string) {
+				t.Helper()
+				_, err := db.ExecContext(ctx, query)
+				require.NoError(t, err, query)
+			}
+			exec(`CREATE DOMAIN code AS char(20)`)
+			for i, test := range []struct{ id, status, want string }{
+				{"char(40)", "text", "the column id is of the type character(40)"},
+				{"varchar(40)", "char(20)", "the column status is of the type character(20)"},
+				{"varchar(40)", "code", "the column status is of the type code"},
+				{"varchar(40)", `varchar(20), "Id" char(40)`, ""}, // another's
+			} {
+				name := fmt.Sprint("t", i)
+				exec(`CREATE TABLE ` + name + ` (id ` + test.id + ` PRIMARY KEY, status ` + test.status + `)`)
+				s, err := store.New(db, e.Dialect, &store.Options{Table: &store.Table{Name: name}})
+				require.NoError(t, err)
+				for statement := range strings.SplitSeq(strings.TrimSpace(s.SQL()), ";\n") {
+					exec(statement)
+				}
+				if test.want == "" {
+					require.NoError(t, s.Check(ctx))
+					continue
+				}
+				err = s.Check(ctx)
+				require.ErrorContains(t, err, test.want)
+				require.ErrorContains(t, err, "use varchar or text")
+			}
+		})
+	}
+}
+
 // An id that no row of the type can have is not found, by every method.
 func TestImpossibleIDs(t *testing.T) {
 	t.Parallel()
