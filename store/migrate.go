@@ -363,7 +363,8 @@ func (s *Store) columns() string {
 // migrations themselves: everything of cardonfile_rows, or what a table of the
 // application's own needs in addition to its id and its status. Nothing of this
 // package runs the latter. On PostgreSQL its index is built without locking the
-// table, outside a transaction.
+// table, outside a transaction; on a partitioned table, leave out CONCURRENTLY,
+// which PostgreSQL refuses there.
 func (s *Store) SQL() string {
 	if !s.own {
 		return s.adoptSQL()

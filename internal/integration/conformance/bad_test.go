@@ -14,6 +14,7 @@ import (
 
 	"github.com/cardonfile/cardonfile/internal/integration/dbtest"
 	"github.com/cardonfile/cardonfile/setupintent"
+	"github.com/cardonfile/cardonfile/setupintent/setupintenttest"
 	"github.com/cardonfile/cardonfile/store"
 	"github.com/stretchr/testify/require"
 )
@@ -380,6 +381,39 @@ func TestDeletedAndHidden(t *testing.T) {
 			n, err := r.store.Expire(ctx, time.Now(), 10)
 			require.NoError(t, err)
 			require.Zero(t, n)
+		})
+	}
+}
+
+// A partitioned table works like any other, once its index is built without
+// CONCURRENTLY.
+func TestPartitioned(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, e := range []dbtest.Engine{dbtest.Postgres, dbtest.LibPQ} {
+		t.Run(e.Driver, func(t *testing.T) {
+			t.Parallel()
+			db := e.Open(t)
+			s, err := store.New(db, e.Dialect, &store.Options{Table: &store.Table{Name: "users"}})
+			require.NoError(t, err)
+			_, err = db.ExecContext(ctx, `CREATE TABLE users (id text PRIMARY KEY, status text NOT NULL) PARTITION BY HASH (id);
+				CREATE TABLE users_0 PARTITION OF users FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+				CREATE TABLE users_1 PARTITION OF users FOR VALUES WITH (MODULUS 2, REMAINDER 1)`)
+			require.NoError(t, err)
+			_, err = db.ExecContext(ctx, strings.Replace(s.SQL(), " CONCURRENTLY", "", 1))
+			require.NoError(t, err)
+			require.NoError(t, s.Check(ctx))
+			r := &rows{layout: layout{table: &store.Table{Name: "users"}}, name: e.Name + ", partitioned", db: db, store: s, dialect: e.Dialect}
+			setupintenttest.TestStore(t, r.harness)
+			setupintenttest.TestDue(t, r.dueHarness)
+			now := time.Now()
+			for i := range 10 {
+				require.NoError(t, r.insert(strconv.Itoa(i), now))
+			}
+			n, err := s.Expire(ctx, now, 100)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, n, 10)
+			require.Equal(t, 10, r.count(t, `SELECT COUNT(*) FROM {t} WHERE {status} = 'abandoned' AND length({id}) = 1`))
 		})
 	}
 }
