@@ -16,8 +16,9 @@ import (
 // not exist any more.
 //
 // A row that can't be read does not stop the others: Due leaves it out, and
-// Options.Logger hears of it. Only where there is no other does Due return an
-// error that names it. Fewer than limit rows mean that no more follow.
+// Options.Logger hears of it. Only where there is no other, or where the row's Due
+// does not tell what follows, does Due return an error that names it. Fewer than
+// limit rows mean that no more follow.
 func (s *Store) Due(ctx context.Context, now time.Time, after setupintent.Row, limit int) ([]setupintent.Row, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
@@ -43,7 +44,11 @@ func (s *Store) Due(ctx context.Context, now time.Time, after setupintent.Row, l
 		if len(page) < want || len(rows) == limit {
 			break
 		}
-		after = page[len(page)-1].row
+		last := page[len(page)-1]
+		if last.row.Due.IsZero() { // with which the first page would come again
+			return nil, last.err
+		}
+		after = last.row
 	}
 	if len(rows) == 0 {
 		return nil, errors.Join(bad...)
@@ -79,6 +84,9 @@ func (s *Store) duePage(ctx context.Context, now time.Time, after setupintent.Ro
 		r, err := s.scan(rows)
 		if bad := (*badRowError)(nil); err != nil && !errors.As(err, &bad) {
 			return nil, err
+		}
+		if err == nil && r.Due.IsZero() {
+			err = &badRowError{s.table.Name, r.ID, s.table.Due, errZeroDue}
 		}
 		page = append(page, rowOrErr{r, err})
 	}

@@ -100,7 +100,8 @@ func ExampleStore_SQL() {
 	// ALTER TABLE "users"
 	//     ADD COLUMN "cardonfile_version" bigint NOT NULL DEFAULT 0,
 	//     ADD COLUMN "cardonfile_due" timestamptz,
-	//     ADD COLUMN "cardonfile_progress" text;
+	//     ADD COLUMN "cardonfile_progress" text,
+	//     ADD CHECK (isfinite("cardonfile_due")) NOT VALID;
 	// CREATE INDEX CONCURRENTLY "users_cardonfile_due" ON "users" ("cardonfile_due", "id") WHERE "cardonfile_due" IS NOT NULL;
 }
 

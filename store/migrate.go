@@ -392,11 +392,14 @@ func (s *Store) adoptSQL() string {
 	).Replace(template)
 }
 
+// PostgreSQL's CHECK is not valid of the rows that there are: their due is NULL, and
+// the table need not be read while it is locked.
 var adoptSQL = map[Dialect]string{
 	PostgreSQL: `ALTER TABLE {table}
     ADD COLUMN {version} bigint NOT NULL DEFAULT 0,
     ADD COLUMN {due} timestamptz,
-    ADD COLUMN {progress} text;
+    ADD COLUMN {progress} text,
+    ADD CHECK (isfinite({due})) NOT VALID;
 CREATE INDEX CONCURRENTLY {index} ON {table} ({due}, {id}) WHERE {due} IS NOT NULL;
 `,
 	MySQL: `ALTER TABLE {table}

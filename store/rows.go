@@ -46,14 +46,18 @@ func (s *Store) statements() statements {
 	const untouched = `{status = ?} AND {progress} IS NULL AND {due} <= ?{and where}`
 	expire := `UPDATE {table} SET {status} = ?, {version} = {version} + 1, {due} = NULL WHERE ` + untouched
 	const order = ` ORDER BY {due}, {id} LIMIT ?`
+	finite := ""
 	switch d {
-	case PostgreSQL: // an array is made once; IN may run the subquery for each row, and skip what it has locked
+	case PostgreSQL:
+		finite = ` AND {due} > '-infinity'` // which no time.Time is
+		// An array is made once; IN may run the subquery for each row, and skip what
+		// it has locked.
 		place := `{id}`
 		if s.own { // saves a look-up; in a partitioned table, a place is not one row's
 			place = `ctid`
 		}
 		expire = `WITH first AS MATERIALIZED (SELECT ` + place + ` AS place, {due} AS due FROM {table} WHERE {due} >= COALESCE(CAST(? AS timestamptz), '-infinity') AND ` +
-			untouched + order + ` FOR UPDATE SKIP LOCKED), ended AS (` + expire + ` AND ` + place + ` = ANY (ARRAY(SELECT place FROM first)) RETURNING 1) ` +
+			untouched + finite + order + ` FOR UPDATE SKIP LOCKED), ended AS (` + expire + ` AND ` + place + ` = ANY (ARRAY(SELECT place FROM first)) RETURNING 1) ` +
 			`SELECT (SELECT count(*) FROM ended), (SELECT max(due) FROM first)`
 	case SQLite:
 		expire += ` AND {id} IN (SELECT {id} FROM {table} WHERE ` + untouched + order + `)`
@@ -67,7 +71,7 @@ func (s *Store) statements() statements {
 	return statements{
 		load:     sql(`SELECT {columns} FROM {table} WHERE {id} = {an id}{and where}`),
 		swap:     sql(`UPDATE {table} SET {status} = ?, {version} = {version} + 1, {due} = ?, {progress} = ? WHERE {id} = {an id} AND {status = ?} AND {version} = ?{and where}`),
-		due:      sql(`SELECT {columns} FROM {table} WHERE {due} <= ?{and where} ORDER BY {due}, {id} LIMIT ?`),
+		due:      sql(`SELECT {columns} FROM {table} WHERE {due} <= ?` + finite + `{and where} ORDER BY {due}, {id} LIMIT ?`),
 		dueAfter: sql(`SELECT {columns} FROM {table} WHERE {due} <= ? AND ` + after + `{and where} ORDER BY {due}, {id} LIMIT ?`),
 		expire:   sql(expire),
 		check:    sql(`SELECT {columns} FROM {table} WHERE 1 = 0 AND {id} = {an id} AND {status} IN (?, ?, ?, ?){and where}`),
@@ -124,4 +128,7 @@ func (s *Store) scan(row interface{ Scan(...any) error }) (setupintent.Row, erro
 	return r, nil
 }
 
-var errNull = errors.New("it is NULL")
+var (
+	errNull    = errors.New("it is NULL")
+	errZeroDue = errors.New("it is the zero time; never is NULL")
+)

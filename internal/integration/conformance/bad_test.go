@@ -103,6 +103,77 @@ func TestUnreadableRows(t *testing.T) {
 	})
 }
 
+// An infinite due, which no time.Time is, can't be written in PostgreSQL; where a
+// table has no such constraint, the sweeper does not see the row.
+func TestInfiniteDue(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	for _, e := range []dbtest.Engine{dbtest.Postgres, dbtest.LibPQ} {
+		for _, l := range []layout{layouts[0], loose} {
+			t.Run(e.Driver+"/"+l.name, func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // not for ever
+				defer cancel()
+				r := l.open(t, e.Open(t), e, store.Options{})
+				for range 100 {
+					r.pending(t)
+				}
+				for _, due := range []string{"infinity", "-infinity"} {
+					require.ErrorContains(t, r.exec(`UPDATE {t} SET {due} = '`+due+`'`), "check constraint")
+				}
+				var constraint string
+				require.NoError(t, r.db.QueryRowContext(ctx, r.sql(`SELECT conname FROM pg_constraint WHERE conrelid = '{t}'::regclass AND contype = 'c'`)).Scan(&constraint))
+				require.NoError(t, r.exec(`ALTER TABLE {t} DROP CONSTRAINT `+constraint))
+				require.NoError(t, r.exec(`UPDATE {t} SET {due} = '-infinity'`))
+				row := r.pending(t)
+				require.NoError(t, r.exec(`UPDATE {t} SET {due} = ? WHERE {id} = ?`, r.time(now), row.ID))
+				for _, limit := range []int{1, 100} {
+					page, err := r.store.Due(ctx, now, setupintent.Row{}, limit)
+					require.NoError(t, err)
+					require.Len(t, page, 1)
+					require.Equal(t, row.ID, page[0].ID)
+				}
+				n, err := r.store.Expire(ctx, now, 10)
+				require.NoError(t, err)
+				require.Equal(t, 1, n)
+			})
+		}
+	}
+}
+
+// From a due that can't be read, or is the zero time, Due does not begin anew: it
+// says which row it is.
+func TestDueDoesNotLoop(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	for i, test := range []struct {
+		engine dbtest.Engine
+		due    any
+	}{
+		{dbtest.SQLite, time.Time{}.UnixMicro()},
+		{dbtest.Postgres, "0001-01-01 00:00:00Z"},
+		{dbtest.LibPQ, "0001-01-01 00:00:00Z"},
+		{dbtest.MariaDB, "0001-01-01 00:00:00"},
+		{dbtest.MariaDB.With("sql_mode=%27%27"), "0000-00-00 00:00:00"},
+	} {
+		t.Run(fmt.Sprint(i, " ", test.engine.Driver), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // not for ever
+			defer cancel()
+			r := loose.open(t, test.engine.Open(t), test.engine, store.Options{})
+			require.NoError(t, r.insert("zero", now))
+			require.NoError(t, r.exec(`UPDATE {t} SET {due} = ?`, test.due))
+			require.NoError(t, r.insert("b", now))
+			_, err := r.store.Due(ctx, now, setupintent.Row{}, 1)
+			require.ErrorContains(t, err, `store: loose: row "zero": column cardonfile_due: `)
+			page, err := r.store.Due(ctx, now, setupintent.Row{}, 2)
+			require.NoError(t, err)
+			require.Len(t, page, 1)
+			require.Equal(t, "b", page[0].ID)
+		})
+	}
+}
+
 // Only the pending word is pending.
 func TestWords(t *testing.T) {
 	t.Parallel()

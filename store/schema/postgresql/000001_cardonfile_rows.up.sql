@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS cardonfile_rows (
     previous   text COLLATE "C" NOT NULL DEFAULT '', -- the id of the subject's row before this one, if any
     status     text NOT NULL DEFAULT 'pending',     -- only pending rows advance
     version    bigint NOT NULL DEFAULT 1,           -- every write adds 1
-    due        timestamptz,                         -- when to look again, NULL: never
+    due        timestamptz CHECK (isfinite(due)),   -- when to look again, NULL: never
     progress   text,                                -- the library's own account, not json, which would rewrite it
     created_at timestamptz NOT NULL DEFAULT now()
 );
