@@ -2,7 +2,9 @@ package setupintenttest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -115,7 +117,23 @@ func equal(t *suiteT, got, want setupintent.Row) {
 const (
 	claimedProgress = `{"format":1,"ns":"äöü \"quoted\" \\","phase":"claimed","attempts":1,"intent":{"key":"k","request":{"metadata":{"a":"<&>"}},"sent":"2026-01-02T03:04:05.678901Z","last":"2026-01-02T03:04:05.678901Z","err_since":"0001-01-01T00:00:00Z"},"deadline":"2026-01-02T15:04:05Z","written":2}`
 	newerProgress   = `{"format":999, "phase":"entangled",  "later":[1,2,3]}`
+	emojiProgress   = `{"format":1,"ns":"💳","phase":"claimed","attempts":1,"intent":{"key":"k","request":{"metadata":{"😀":"𝄞�"}},"sent":"2026-01-02T03:04:05Z","last":"2026-01-02T03:04:05Z","err_since":"0001-01-01T00:00:00Z"},"deadline":"2026-01-02T15:04:05Z","written":2}`
 )
+
+// longestProgress is one of a claim with all the metadata that Stripe takes,
+// for the intent and for its customer, in characters that JSON escapes.
+func longestProgress(t *suiteT) setupintent.Progress {
+	t.Helper()
+	metadata := map[string]string{}
+	for i := range 50 {
+		metadata[fmt.Sprintf("%040d", i)] = strings.Repeat("<", 500)
+	}
+	request, err := json.Marshal(map[string]any{"metadata": metadata})
+	t.ok(err)
+	const e = `{"key":"k","request":%s,"sent":"2026-01-02T03:04:05.678901Z","last":"2026-01-02T03:04:05.678901Z","err_since":"0001-01-01T00:00:00Z"}`
+	effect := fmt.Sprintf(e, request)
+	return progress(t, `{"format":1,"phase":"claimed","attempts":1,"intent":`+effect+`,"customer":`+effect+`,"deadline":"2026-01-02T15:04:05Z","written":2}`)
+}
 
 // deadline is a time that no coarser column keeps.
 var deadline = time.Date(2026, 3, 29, 1, 30, 0, 123456000, time.UTC)
@@ -170,12 +188,14 @@ var storeChecks = []check[*storeCase]{
 		equal(t, c.load(t, prev.ID), prev)
 		equal(t, c.load(t, other.ID), other)
 	}},
-	{"SwapEnds", "a status may change from pending", func(t *suiteT, c *storeCase) {
+	{"SwapEnds", "a status may change from pending, and Due is then what it was told to be, too", func(t *suiteT, c *storeCase) {
 		for _, status := range []setupintent.Status{setupintent.Active, setupintent.Abandoned, setupintent.Cancelled} {
-			prev := c.pending(t, deadline)
-			next := setupintent.Row{ID: prev.ID, Status: status, Version: prev.Version + 1, Progress: progress(t, claimedProgress)}
-			t.mustf(c.swap(t, prev, next), "Swap to %s returned false", status)
-			equal(t, c.load(t, prev.ID), next)
+			for _, due := range []time.Time{{}, deadline.Add(time.Hour)} {
+				prev := c.pending(t, deadline)
+				next := setupintent.Row{ID: prev.ID, Status: status, Version: prev.Version + 1, Due: due, Progress: progress(t, claimedProgress)}
+				t.mustf(c.swap(t, prev, next), "Swap to %s returned false", status)
+				equal(t, c.load(t, prev.ID), next)
+			}
 		}
 	}},
 	{"SwapStaleVersion", "Swap writes nothing if the version has moved on", func(t *suiteT, c *storeCase) {
@@ -202,6 +222,16 @@ var storeChecks = []check[*storeCase]{
 		prev.Status = c.Foreign
 		t.mustf(!c.swap(t, prev, prev), "Swap from %s to the same returned true, and the status was %s", prev.Status, now.Status)
 		equal(t, c.load(t, prev.ID), now)
+	}},
+	{"SwapStatusBytes", "statuses are compared byte by byte: one that differs in case, or by a space, is another", func(t *suiteT, c *storeCase) {
+		now := c.pending(t, deadline)
+		for _, status := range []setupintent.Status{"PENDING", "Pending", "pending "} {
+			prev := now
+			prev.Status = status
+			won, err := c.Store.Swap(c.ctx, prev, prev) // a column may refuse the word
+			t.mustf(!won || err != nil, "Swap from %q to the same returned true, and the status was %q", status, now.Status)
+			equal(t, c.load(t, now.ID), now)
+		}
 	}},
 	{"SwapNotPending", "a status changes only from pending", func(t *suiteT, c *storeCase) {
 		for _, status := range []setupintent.Status{setupintent.Active, setupintent.Abandoned, setupintent.Cancelled, c.Foreign} {
@@ -238,6 +268,23 @@ var storeChecks = []check[*storeCase]{
 		}
 		t.mustf(r.Progress.IsZero(), "a zero progress came back as %v", r.Progress)
 	}},
+	{"ProgressLength", "a progress comes back whole, however much metadata its requests have", func(t *suiteT, c *storeCase) {
+		r := c.pending(t, deadline)
+		next := r
+		next.Progress = longestProgress(t)
+		want := text(t, next.Progress)
+		t.mustf(c.swap(t, r, next), "Swap returned false")
+		got := text(t, c.load(t, r.ID).Progress)
+		t.mustf(got == want, "one of %d bytes came back as another, of %d", len(want), len(got))
+	}},
+	{"ProgressCharacters", "a progress may have any character, those of four bytes in UTF-8 among them", func(t *suiteT, c *storeCase) {
+		r := c.pending(t, deadline)
+		next := r
+		next.Progress = progress(t, emojiProgress)
+		t.mustf(c.swap(t, r, next), "Swap returned false")
+		got := text(t, c.load(t, r.ID).Progress)
+		t.mustf(got == text(t, next.Progress), "%s came back as %s", text(t, next.Progress), got)
+	}},
 	{"DueMicroseconds", "Due is kept to the microsecond, in any zone, and as zero", func(t *suiteT, c *storeCase) {
 		r := c.pending(t, time.Time{})
 		zone := time.FixedZone("", -5*3600-30*60)
@@ -267,6 +314,13 @@ var storeChecks = []check[*storeCase]{
 		r := c.pending(t, deadline)
 		_, err := c.Store.Load(c.ctx, r.ID+" ")
 		t.mustf(errors.Is(err, setupintent.ErrNotFound), "the error is %v", err)
+	}},
+	{"TrailingNUL", "an id with a NUL and more behind it is another id", func(t *suiteT, c *storeCase) {
+		r := c.pending(t, deadline)
+		for _, behind := range []string{"\x00", "\x00x"} {
+			_, err := c.Store.Load(c.ctx, r.ID+behind)
+			t.mustf(errors.Is(err, setupintent.ErrNotFound), "for the id and %q the error is %v", behind, err)
+		}
 	}},
 	{"Canceled", "a call whose context is over returns an error and writes nothing", func(t *suiteT, c *storeCase) {
 		r := c.pending(t, deadline)

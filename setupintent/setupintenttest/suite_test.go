@@ -1,11 +1,13 @@
 package setupintenttest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -215,6 +217,74 @@ var brokenStores = map[string]func(*memstore.Store) setupintent.PendingStore{
 			return s.Swap(ctx, prev, next)
 		}}
 	},
+	"folds the case of the status": func(s *memstore.Store) setupintent.PendingStore {
+		return brokenStore{s, func(ctx context.Context, prev, next setupintent.Row) (bool, error) {
+			prev.Status = setupintent.Status(strings.ToLower(string(prev.Status)))
+			next.Status = setupintent.Status(strings.ToLower(string(next.Status)))
+			return s.Swap(ctx, prev, next)
+		}}
+	},
+	"compares the status without the spaces at its end": func(s *memstore.Store) setupintent.PendingStore {
+		return brokenStore{s, func(ctx context.Context, prev, next setupintent.Row) (bool, error) {
+			prev.Status = setupintent.Status(strings.TrimRight(string(prev.Status), " "))
+			next.Status = setupintent.Status(strings.TrimRight(string(next.Status), " "))
+			return s.Swap(ctx, prev, next)
+		}}
+	},
+	"has a progress column of 512 characters": func(s *memstore.Store) setupintent.PendingStore { return shortProgress(s, 512) },
+	"has a progress column of 64 KiB":         func(s *memstore.Store) setupintent.PendingStore { return shortProgress(s, 1<<16-1) },
+	"has a progress column in utf8mb3": func(s *memstore.Store) setupintent.PendingStore {
+		return brokenStore{s, func(ctx context.Context, prev, next setupintent.Row) (bool, error) {
+			text, err := next.Progress.MarshalText()
+			if err != nil {
+				return false, err
+			}
+			text = bytes.Map(func(r rune) rune {
+				if r > 0xffff {
+					return '?'
+				}
+				return r
+			}, text)
+			if err := next.Progress.UnmarshalText(text); err != nil {
+				return false, err
+			}
+			return s.Swap(ctx, prev, next)
+		}}
+	},
+	"forgets when a row that ends is due": func(s *memstore.Store) setupintent.PendingStore {
+		return brokenStore{s, func(ctx context.Context, prev, next setupintent.Row) (bool, error) {
+			if next.Status != prev.Status {
+				next.Due = time.Time{}
+			}
+			return s.Swap(ctx, prev, next)
+		}}
+	},
+	"forgets when a row that turns active is due": func(s *memstore.Store) setupintent.PendingStore {
+		return brokenStore{s, func(ctx context.Context, prev, next setupintent.Row) (bool, error) {
+			if next.Status == setupintent.Active {
+				next.Due = time.Time{}
+			}
+			return s.Swap(ctx, prev, next)
+		}}
+	},
+	"cuts an id at a NUL": func(s *memstore.Store) setupintent.PendingStore { return nulStore{s} },
+}
+
+// shortProgress refuses a progress that is too long, as a strict database does.
+func shortProgress(s *memstore.Store, most int) setupintent.PendingStore {
+	return brokenStore{s, func(ctx context.Context, prev, next setupintent.Row) (bool, error) {
+		if text, err := next.Progress.MarshalText(); err != nil || len(text) > most {
+			return false, errors.New("the progress is too long")
+		}
+		return s.Swap(ctx, prev, next)
+	}}
+}
+
+type nulStore struct{ *memstore.Store }
+
+func (s nulStore) Load(ctx context.Context, id string) (setupintent.Row, error) {
+	id, _, _ = strings.Cut(id, "\x00")
+	return s.Store.Load(ctx, id)
 }
 
 type brokenStore struct {

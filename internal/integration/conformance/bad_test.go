@@ -481,7 +481,7 @@ func TestPartitioned(t *testing.T) {
 			for i := range 10 {
 				require.NoError(t, r.insert(strconv.Itoa(i), now))
 			}
-			n, err := s.Expire(ctx, now, 100)
+			n, err := s.Expire(ctx, now, 1000)
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, n, 10)
 			require.Equal(t, 10, r.count(t, `SELECT COUNT(*) FROM {t} WHERE {status} = 'abandoned' AND length({id}) = 1`))
