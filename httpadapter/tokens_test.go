@@ -102,7 +102,7 @@ func TestTokensPrintNoKey(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-			log.WriteString(fmt.Sprintf(verb, v))
+			fmt.Fprintf(&log, verb, v)
 		}
 		for _, form := range []string{"%s", "%x", "%d", "%v"} {
 			require.NotContains(t, log.String(), strings.Trim(fmt.Sprintf(form, tokenKey), "[]"))

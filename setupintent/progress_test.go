@@ -71,10 +71,12 @@ func TestProgressScan(t *testing.T) {
 	require.Empty(t, p.Phase())
 	require.False(t, p.IsZero())
 
-	for _, bad := range []any{"x", "{", `{"format":"1"}`, `{"format":1,"phase":"entangled"}`, `{"format":1,"phase":3}`,
+	for _, bad := range []any{
+		"x", "{", `[]`, 7, true, `{"format":"1"}`, `{"format":1,"phase":"entangled"}`, `{"format":1,"phase":3}`,
 		`{"format":1,"phase":"attached","backoff":-9}`, `{"format":1,"phase":"none","attempts":-1}`, `{"format":1,"phase":"claimed","intent":{"errors":-1}}`,
 		`{"format":1,"phase":"none","intent":{},"customer":{"errors":-1}}`, `{"format":1,"phase":"none","intent":{},"customer":{}}`,
-		`{"format":1,"phase":"claimed","intent":{"key":"6b","request":"zzz"}}`, `{"format":1,"phase":"claimed","intent":{"request":{}}}`, `[]`, 7, true} {
+		`{"format":1,"phase":"claimed","intent":{"key":"6b","request":"zzz"}}`, `{"format":1,"phase":"claimed","intent":{"request":{}}}`,
+	} {
 		err := p.Scan(bad)
 		require.ErrorContains(t, err, "setupintent: the progress column", "%v", bad)
 		v, err := p.Value()
