@@ -116,7 +116,8 @@ func (s *Service) onActive(ctx context.Context, r Row, in Intent) (err error) {
 		return nil
 	}
 	began := s.opts.Now()
-	limited, cancel := context.WithTimeout(context.WithValue(ctx, effectOf{s, r.ID}, true), s.opts.OnActiveTimeout)
+	outer, _ := ctx.Value(effectKey{}).(*effectOf)
+	limited, cancel := context.WithTimeout(context.WithValue(ctx, effectKey{}, &effectOf{s, r.ID, outer}), s.opts.OnActiveTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

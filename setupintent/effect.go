@@ -13,11 +13,11 @@ type effect struct {
 	Request  json.RawMessage `json:"request,omitempty"` // frozen: the same on every replay
 	Sent     time.Time       `json:"sent"`              // before the first send of Key
 	Last     time.Time       `json:"last"`              // before the latest send of Key, by anybody
-	Sender   string          `json:"sender,omitempty"`  // who stamped it, if it was not the first: two stamps are never the same
 	Free     bool            `json:"free,omitempty"`    // the latest sender has given up its lease
 	Void     bool            `json:"void,omitempty"`    // it has, and knows that it created nothing
 	Doubt    bool            `json:"doubt,omitempty"`   // of a sender before the latest, that is not known
 	Spent    bool            `json:"spent,omitempty"`   // Key will never be answered with an object
+	Sender   uint32          `json:"sender,omitempty"`  // random, of a later stamp: two of them are never the same
 	Errors   int             `json:"errors,omitempty"`  // ErrKeySuspect answers to Key
 	ErrSince time.Time       `json:"err_since"`         // the first of them
 	After    string          `json:"after,omitempty"`   // how far the list was looked through for it

@@ -44,7 +44,7 @@ type facts struct {
 	suspect  bool   // the provider failed, and does not mark stored answers
 	void     bool   // the send created nothing
 	doubt    bool   // the send was not the first of its key, or may not have been
-	sender   string // random: of a stamp
+	sender   uint32 // random: of a stamp
 	listed   bool   // a list was looked through, and does not show it
 }
 

@@ -10,6 +10,18 @@ import (
 type effectOf struct {
 	service *Service
 	id      string
+	outer   *effectOf // whose effect has called this service
+}
+
+type effectKey struct{}
+
+// inEffect reports whether ctx is that of the row's effect.
+func (s *Service) inEffect(ctx context.Context, id string) bool {
+	e, _ := ctx.Value(effectKey{}).(*effectOf)
+	for e != nil && (e.service != s || e.id != id) {
+		e = e.outer
+	}
+	return e != nil
 }
 
 var errInEffect = errors.New("OnActive has called the service for its own row, which would call OnActive again: it has the row and the intent as they are")
@@ -19,7 +31,7 @@ func (s *Service) load(ctx context.Context, id string) (Row, error) {
 	switch {
 	case id == "":
 		return Row{}, ErrNotFound
-	case ctx.Value(effectOf{s, id}) != nil:
+	case s.inEffect(ctx, id):
 		return Row{}, errInEffect
 	}
 	r, err := s.rows.Load(ctx, id)
@@ -48,7 +60,7 @@ func rolledBack(r Row) error {
 func (s *Service) write(ctx context.Context, id moveID, r Row, f facts) (Row, bool, error) {
 	f.now = s.now()
 	if id == moveTakeOver || id == moveReplay {
-		f.sender = newKey()[:8]
+		f.sender = newSender()
 	}
 	next, ok := s.rules.try(id, r, f)
 	if !ok {
