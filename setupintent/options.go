@@ -39,8 +39,9 @@ type Options struct {
 	Customer  func(context.Context, Row) (CustomerRequest, error)
 	Customers CustomerProvider // creates them; required with Customer
 
-	// Guard runs before a claim; its error refuses it, with ErrLimited. It is
-	// the place for what must happen before money or reputation is at stake: a
+	// Guard runs before a claim, once for every Begin that would make or wait for
+	// one, at the same time too; its error refuses that Begin, with ErrLimited. It
+	// is the place for what must happen before money or reputation is at stake: a
 	// rate limit, a challenge. Nil: no guard.
 	Guard func(context.Context, Row) error
 
@@ -53,9 +54,8 @@ type Options struct {
 
 	// TrustNews makes Notify act on a succeeded intent without fetching it, if
 	// the news has its metadata and payment method in it; a parser returns the id
-	// alone where it has no mode. It saves a call
-	// in a burst, and lets whoever knows the webhook secret activate rows.
-	// False: every intent is fetched.
+	// alone where it has no mode. It saves a call in a burst, and lets whoever
+	// knows the webhook secret activate rows. False: every intent is fetched.
 	TrustNews bool
 
 	// OnActive runs before the row turns active, outside any transaction, with
