@@ -96,7 +96,7 @@ func (d Spree) begin(q *request) (reply, error) {
 		return usable(q.h.svc.BeginFor(q.Context(), id, nil, issue))
 	})
 	switch {
-	case err != nil && refused && given != "": // the version is the caller's, and nothing else is
+	case err != nil && refused && given != "": // by far the likeliest: the version is the caller's
 		return reply{}, fmt.Errorf("%w: %w", paramError{versionHeader, refusedVersion}, err)
 	case err != nil:
 		return reply{}, err
@@ -112,7 +112,7 @@ const (
 	versionHeader = "Stripe-Version"
 
 	badVersion     fault = "it is no version of Stripe's API"
-	refusedVersion fault = "Stripe makes no ephemeral key for this version"
+	refusedVersion fault = "Stripe makes no ephemeral key with it"
 )
 
 // errNoCustomer is not for the client: only the application can do something

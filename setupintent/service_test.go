@@ -878,6 +878,68 @@ func TestGuardOfEachCaller(t *testing.T) {
 	require.Equal(t, 2, asked)
 }
 
+// A claim that somebody else's write came before is made again, for the same
+// caller: the guard has let it in, and it has paid.
+func TestClaimAgain(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	b := newBench(t, &setupintent.Options{CreateRate: 1e-9, CreateBurst: 1, Guard: func(context.Context, setupintent.Row) error { asked++; return nil }})
+	b.rows.Before = func(method, id string) error {
+		if method == "Swap" {
+			b.rows.Before = nil
+			require.NoError(t, b.memory.SetStatus(id, setupintent.Pending))
+		}
+		return nil
+	}
+	in, err := b.svc.Begin(ctx, "42", nil)
+	require.NoError(t, err)
+	require.Equal(t, "seti_1", in.ID)
+	require.Equal(t, 1, asked)
+}
+
+// An empty list reads as none when it is sent again.
+func TestEmptyTypesAreNone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.provider.After = failing("CreateIntent", first(1, errors.New("answer lost")))
+	in, err := b.svc.Begin(ctx, "42", &setupintent.IntentRequest{PaymentMethodTypes: []string{}})
+	require.NoError(t, err)
+	require.Equal(t, "seti_1", in.ID)
+	require.Equal(t, 2, b.provider.Calls("CreateIntent"))
+}
+
+func TestCancelInAnotherNamespace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, &setupintent.Options{Namespace: "ours"})
+	begun(b)
+	b.provider.Before = failing("CancelIntent", always(errors.New("no answer")))
+	_, err := b.svc.Cancel(ctx, "42")
+	require.Error(t, err)
+	require.Equal(t, setupintent.Closing, b.row().Progress.Phase())
+	_, err = b.service(b.memory, b.provider, &setupintent.Options{Namespace: "theirs"}).Cancel(ctx, "42")
+	require.ErrorIs(t, err, setupintent.ErrMismatch, "and not that others are at it")
+}
+
+// A card that is saved after the intent was listed makes it no orphan.
+func TestAuditSavedMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, &setupintent.Options{Namespace: "ours", Rate: 1000})
+	begun(b)
+	b.provider.After = func(method, _ string) error {
+		if method == "ListIntents" {
+			b.provider.After = nil
+			require.NoError(t, b.backend.Confirm("seti_1", "pm_1"))
+			_, err := b.svc.Activate(ctx, "42", "seti_1")
+			require.NoError(t, err)
+		}
+		return nil
+	}
+	orphans, err := b.svc.Audit(ctx, time.Time{}, time.Time{}, false)
+	require.NoError(t, err)
+	require.Empty(t, orphans)
+	require.Equal(t, setupintent.Active, b.row().Status)
+}
+
 // Whoever leaves while the intent is fetched does not put the row off.
 func TestBeginLeftWhileFetching(t *testing.T) {
 	t.Parallel()
