@@ -78,4 +78,5 @@ var problemFaults = map[fault]string{
 	idNotString: "The member setupIntentId must be a string.",
 	idEmpty:     "The member setupIntentId must have 1 to 200 characters.",
 	idTooLong:   "The member setupIntentId must have 1 to 200 characters.",
+	tooMany:     "The request has more than 500 parameters.",
 }

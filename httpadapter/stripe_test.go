@@ -562,6 +562,9 @@ func TestStripeHostile(t *testing.T) {
 		require.Equal(t, c.want, a.Code, "%s: %s", name, a.Body)
 		require.Equal(t, created, w.fake.Count("POST /v1/setup_intents"), name)
 		require.Zero(t, w.fake.Count("POST /v1/setup_intents/:id"), name)
+		if strings.HasPrefix(name, "many ") {
+			require.Equal(t, "The request has more than 500 parameters.", a.err.Message, name)
+		}
 		if c.want == 404 && strings.Contains(c.path, "confirm") {
 			require.Contains(t, a.err.Message, "Unrecognized request URL (")
 		}

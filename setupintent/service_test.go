@@ -913,9 +913,10 @@ func TestCancelInAnotherNamespace(t *testing.T) {
 	b := newBench(t, &setupintent.Options{Namespace: "ours"})
 	begun(b)
 	b.provider.Before = failing("CancelIntent", always(errors.New("no answer")))
-	_, err := b.svc.Cancel(ctx, "42")
+	b.clock.advance(13 * time.Hour)
+	_, err := b.svc.Refresh(ctx, "42")
 	require.Error(t, err)
-	require.Equal(t, setupintent.Closing, b.row().Progress.Phase())
+	require.Equal(t, setupintent.Abandoned, b.row().Progress.Closing())
 	_, err = b.service(b.memory, b.provider, &setupintent.Options{Namespace: "theirs"}).Cancel(ctx, "42")
 	require.ErrorIs(t, err, setupintent.ErrMismatch, "and not that others are at it")
 }
@@ -934,7 +935,7 @@ func TestAuditSavedMeanwhile(t *testing.T) {
 		}
 		return nil
 	}
-	orphans, err := b.svc.Audit(ctx, time.Time{}, time.Time{}, false)
+	orphans, err := b.svc.Audit(ctx, b.clock.now().Add(-time.Hour), b.clock.now().Add(time.Hour), false)
 	require.NoError(t, err)
 	require.Empty(t, orphans)
 	require.Equal(t, setupintent.Active, b.row().Status)

@@ -259,26 +259,33 @@ func (e endless) Swap(ctx context.Context, prev, next setupintent.Row) (bool, er
 	return e.PendingStore.Swap(ctx, prev, next)
 }
 
-// An application that takes a closing row out of pending has the last word on its
-// status; its intent is canceled all the same.
+// An application that takes a closing row out of pending has the last word on where
+// it ends, also if it puts it back; its intent is canceled all the same.
 func TestSweepLeavesTheApplicationsStatus(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
-	b.expired(1)
-	b.provider.Before = func(string, string) error { return errors.New("no answer") }
-	_, err := b.svc.Sweep(ctx, b.memory, nil)
-	require.NoError(t, err)
-	r := b.load("row0")
-	require.Equal(t, setupintent.Abandoned, r.Progress.Closing())
-	require.NoError(t, b.memory.SetStatus("row0", "suspended"))
-	b.provider.Before = nil
-	for range 3 {
+	for _, back := range []bool{false, true} {
+		b := newBench(t, nil)
+		begun(b)
+		b.provider.Before = failing("CancelIntent", always(errors.New("no answer")))
+		_, err := b.svc.Cancel(ctx, "42")
+		require.Error(t, err)
+		require.Equal(t, setupintent.Cancelled, b.row().Progress.Closing())
+		require.NoError(t, b.memory.SetStatus("42", "suspended"))
 		b.clock.advance(time.Hour)
 		_, err = b.svc.Sweep(ctx, b.memory, nil)
 		require.NoError(t, err)
+		want := setupintent.Status("suspended")
+		if back {
+			want = setupintent.Pending
+			require.NoError(t, b.memory.SetStatus("42", want))
+		}
+		b.provider.Before = nil
+		b.clock.advance(time.Hour)
+		_, err = b.svc.Sweep(ctx, b.memory, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, b.row().Status)
+		require.Zero(t, b.live())
 	}
-	require.Equal(t, setupintent.Status("suspended"), b.status("row0"))
-	require.Zero(t, b.live())
 }
 
 // What the sweeper can do nothing about is in nobody's way, however often it finds

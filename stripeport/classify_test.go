@@ -525,6 +525,12 @@ func TestList(t *testing.T) {
 	require.Empty(t, got)
 	require.Contains(t, s.seen()[1].uri, "&starting_after=seti_0")
 
+	// That one is unknown does not mean that there are none.
+	s = serve(t, answer(404, failWith(invalidRequest, "resource_missing")))
+	_, err = s.provider(t).ListIntents(context.Background(), from, to, "seti_0")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, setupintent.ErrNotFound)
+
 	// What is no list is not an empty one.
 	for _, body := range []string{
 		`{}`, `null`, `[]`, ``, `{"object":"list"}`, `{"object":"list","data":null}`, `{"data":[]}`,
